@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['AXES', 'LuminError', 'FeatureError', 'OptionError', 'ShapeError', 'DataError', 'FoldFileError', 'ExtraError', 'need',
-           'choose', 'import_extra', 'to_np', 'test_allclose', 'make_rng', 'child_seed', 'seeded', 'get_device',
-           'atomic_path', 'refuse_existing', 'round_unc', 'bootstrap', 'progress']
+           'choose', 'import_extra', 'patch', 'to_np', 'test_allclose', 'make_rng', 'child_seed', 'seeded',
+           'get_device', 'atomic_path', 'refuse_existing', 'round_unc', 'bootstrap', 'progress']
 
 # %% ../nbs/00_core.ipynb #198e6bf5
 import difflib, math, os, tempfile
@@ -103,6 +103,15 @@ def import_extra(
     try: return import_module(name)
     except ImportError as e:
         raise ExtraError(f"{name} is not installed: pip install 'lumin_nb[{extra}]' brings it") from e
+
+# %% ../nbs/00_core.ipynb #bb89466c
+def patch(
+    f:Callable, # Function whose first parameter `self` is annotated with the class
+)->None:
+    "Make a function a method of the class that `self` is annotated with"
+    cls = f.__annotations__["self"]
+    f.__qualname__ = f"{cls.__name__}.{f.__name__}"
+    setattr(cls, f.__name__, f)
 
 # %% ../nbs/00_core.ipynb #15668e03
 def to_np(
