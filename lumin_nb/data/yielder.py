@@ -119,7 +119,7 @@ def columns(
 def _folds(self:FoldYielder, n_folds:int|None, fold_idx:int|Sequence[int]|None)->list[int]:
     "Which folds are meant; always by number"
     if n_folds is not None and fold_idx is not None: raise OptionError(f"{self.path.name}: give n_folds or fold_idx, not both")
-    idxs = list(range(self.n_folds if n_folds is None else n_folds)) if fold_idx is None else list(np.atleast_1d(fold_idx))
+    idxs = list(range(self.n_folds if n_folds is None else n_folds)) if fold_idx is None else [int(i) for i in np.atleast_1d(fold_idx)]
     for i in idxs:
         if not 0 <= i < self.n_folds: raise OptionError(f"{self.path.name} has folds 0 to {self.n_folds-1}; there is no fold {i}")
     return idxs
