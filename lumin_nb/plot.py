@@ -97,8 +97,8 @@ def plot_feat(
     data:Mapping[str, np.ndarray]|np.ndarray, # Values by class or process, each of shape (event,); or one array
     name:str="", # Name of the feature, for the axis
     unit:str="", # Its unit, e.g. 'GeV'
-    wgts:Mapping[str, np.ndarray]|np.ndarray|None=None, # Weights alike; None for ones
-    bins:int|np.ndarray=30, # Number of bins, or their edges
+    wgts:Mapping[str, np.ndarray]|np.ndarray|None=None, # Weights alike, shape (event,); None for ones
+    bins:int|np.ndarray=30, # Number of bins, or their edges, shape (bin+1,)
     norm:bool=True, # Divide by the class's sum of weights?
     bulk:tuple[float, float]=(1., 99.), # Percentiles that the range covers for every class
     log:bool=False, # Logarithmic counts?
@@ -176,7 +176,7 @@ def plot_pairs(
     "Features by class along the diagonal, their pairs below it; raises `FeatureError` if a class lacks one"
     for k, v in data.items(): need(feats, v, k)
     n, units = len(feats), units or {}
-    fig = fig or plt.figure(figsize=(1.9*n + .4, 1.8*n))
+    fig = fig or plt.figure(figsize=(1.7*n + .3, 1.6*n))
     axs = fig.subplots(n, n, squeeze=False)
     cols = [{f: to_np(v[f]).reshape(-1).astype(float) for f in feats} for v in data.values()]
     ws = [np.ones(len(c[feats[0]])) if wgts is None else to_np(wgts[k]).reshape(-1) for k, c in zip(data, cols)]
@@ -222,7 +222,7 @@ def plot_score(
     score:np.ndarray, # Prediction, shape (event,)
     targ:np.ndarray, # Class, shape (event,)
     wgt:np.ndarray|None=None, # Weights, shape (event,); None for ones
-    bins:int|np.ndarray=25, # Number of bins between 0 and 1 (or the scores' range if they leave it), or their edges
+    bins:int|np.ndarray=25, # Number of bins between 0 and 1 (or the scores' range if they leave it), or edges, shape (bin+1,)
     norm:bool=True, # Divide by each class's sum of weights? False: expected events
     log:bool=False, # Logarithmic counts?
     labels:Mapping[int, str]|None=None, # Name by class; None: 0 is Background, 1 is Signal
@@ -235,7 +235,8 @@ def plot_score(
     if isinstance(bins, int): bins = np.linspace(min(0., score.min()), max(1., score.max()), bins+1)
     labels, w = labels or {0: "Background", 1: "Signal"}, None if wgt is None else to_np(wgt).reshape(-1)
     parts = {labels.get(int(c), f"Class {c:g}"): targ==c for c in np.unique(targ)}
-    ax = plot_feat({k: score[m] for k, m in parts.items()}, "Score", "", {k: None if w is None else w[m] for k, m in parts.items()}, bins, norm, log=log, ax=ax)
+    ws = {k: None if w is None else w[m] for k, m in parts.items()}
+    ax = plot_feat({k: score[m] for k, m in parts.items()}, "Score", "", ws, bins, norm, log=log, ax=ax)
     if cut is not None: ax.axvline(cut, color=".3", lw=1, ls=(0, (4, 3)), label="Cut"); ax.legend()
     return ax
 
@@ -247,7 +248,7 @@ def plot_stack(
     unit:str="", # Its unit, e.g. 'GeV'
     signal:str|Sequence[str]=(), # Processes to draw as a line too
     factor:float=1., # Multiplies the line, not the stack
-    bins:int|np.ndarray=25, # Number of bins, or their edges
+    bins:int|np.ndarray=25, # Number of bins, or their edges, shape (bin+1,)
     log:bool=True, # Logarithmic counts?
     ax:Axes|None=None, # Where to draw; None for the current axes
 )->Axes: # `ax`
@@ -290,7 +291,7 @@ def _mean_band(ax:Axes, x:np.ndarray, ys:np.ndarray, colour:str, label:str)->Non
     ax.plot(x, np.where(n, mean, np.nan), color=colour, lw=2, label=label)
 
 def plot_history(
-    histories:Sequence[Mapping[str, Sequence[float]]]|Mapping[str, Sequence[float]], # One record per model, e.g. {'train': [...], 'valid': [...]}, a value per epoch
+    histories:Sequence[Mapping[str, Sequence[float]]]|Mapping[str, Sequence[float]], # Per model, e.g. {'train': [...], 'valid': [...]}: a value per epoch
     name:str="Loss", # What was recorded, for the axis
     log:bool=False, # Logarithmic values?
     ax:Axes|None=None, # Where to draw; None for the current axes
@@ -312,8 +313,8 @@ def plot_history(
 
 # %% ../nbs/02_plot.ipynb #7d24b5c2
 def plot_lr_range(
-    lrs:np.ndarray, # Learning rate of each step, shape (step,)
-    losses:np.ndarray|Sequence[np.ndarray], # Loss of each step, shape (step,) or (model, step); rows may end early
+    lrs:np.ndarray, # Learning rate of each step, shape (n_steps,)
+    losses:np.ndarray|Sequence[np.ndarray], # Loss of each step, shape (n_steps,) or (n_models, n_steps); rows may end early
     suggestion:float|None=None, # Learning rate to mark
     ax:Axes|None=None, # Where to draw; None for the current axes
 )->Axes: # `ax`
@@ -334,8 +335,8 @@ def plot_lr_range(
 
 # %% ../nbs/02_plot.ipynb #37d9212f
 def plot_lr_schedule(
-    lrs:np.ndarray, # Learning rate of each step, shape (step,)
-    moms:np.ndarray|None=None, # Momentum of each step, shape (step,)
+    lrs:np.ndarray, # Learning rate of each step, shape (n_steps,)
+    moms:np.ndarray|None=None, # Momentum of each step, shape (n_steps,)
     ax:Axes|None=None, # Where to draw; None for the current axes
 )->Axes: # `ax`; the momentum has its own axis on the right
     "Learning rate, and momentum if given, step by step"

@@ -60,7 +60,7 @@ def roc_curve(
     score:np.ndarray, # Larger means more signal-like, shape (event,)
     targ:np.ndarray, # 0 or 1, shape (event,)
     wgt:np.ndarray|None=None, # Weights, of either sign, shape (event,); None for ones
-)->tuple[np.ndarray, np.ndarray]: # False and true positive rate from (0, 0) to (1, 1), one point per distinct score
+)->tuple[np.ndarray, np.ndarray]: # False and true positive rate from (0, 0) to (1, 1), a point per distinct score, each shape (bin,)
     "Fraction of background and of signal that each cut keeps; raises `ShapeError`, `DataError`"
     s, b = _ranked(score, targ, wgt).sums()
     return np.append(0., b/b[-1]), np.append(0., s/s[-1])
@@ -115,8 +115,8 @@ def calc_ams(
     s:float|np.ndarray, # Expected signal, any shape
     b:float|np.ndarray, # Expected background, a shape that broadcasts with `s`
     br:float=0., # Background added without uncertainty; 10 in HiggsML
-    unc_b:float|np.ndarray=0., # Relative uncertainty of `b`
-)->float|np.ndarray: # 0 where s <= 0; infinite where s > 0 and b+br = 0; NaN where b+br < 0
+    unc_b:float|np.ndarray=0., # Relative uncertainty of `b`, a shape that broadcasts with `s`
+)->float|np.ndarray: # A number, or the common shape; 0 where s <= 0; infinite where s > 0 and b+br = 0; NaN where b+br < 0
     "Approximate median significance of a counting experiment (arXiv:1007.1727, eq. 97; with uncertainty: Cowan 2012)"
     s, b, u = np.broadcast_arrays(*(to_np(o).astype(float) for o in (s, b, unc_b)))
     tot = b + br
@@ -138,7 +138,7 @@ def ams_curve(
     br:float=0., # Background added without uncertainty; 10 in HiggsML
     unc_b:float=0., # Relative uncertainty of the background
     wgt_factor:float=1., # Multiplies all weights, e.g. all events / events of this fold
-)->tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]: # Cuts (falling), AMS, signal and background at or above each cut
+)->tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]: # Cuts (falling), AMS, signal and background at or above each cut, each shape (bin,)
     "AMS of `score >= cut` for every distinct score; raises `ShapeError`, `DataError`"
     r = _ranked(score, targ, wgt)
     s, b = (wgt_factor*o for o in r.sums())

@@ -118,7 +118,7 @@ def boost(
     "Lorentz boost; raises `DataError` for velocities of light or above, `ShapeError` for other shapes"
     lib = _lib(p, beta)
     if lib is np: p, beta = np.asarray(p), np.asarray(beta)
-    if p.shape[-1] != 4 or beta.shape[-1] != 3: raise ShapeError(f"boost: last axes {p.shape[-1]} and {beta.shape[-1]}, but (px, py, pz, E) and (x, y, z) are needed")
+    if (n := (p.shape[-1], beta.shape[-1])) != (4, 3): raise ShapeError(f"boost: last axes {n[0]} and {n[1]}, but (px, py, pz, E) and (x, y, z) are needed")
     b2 = (beta**2).sum(-1)
     if (bad := int((b2 >= 1).sum())): raise DataError(f"boost: {bad} velocities are not below that of light")
     gamma, bp = 1/lib.sqrt(1-b2), (beta*p[..., :3]).sum(-1)
@@ -180,7 +180,8 @@ def align_event(
     ref_z, vecs = ref_z or ref, [c[:-4] for c in df if c.endswith("_phi")]
     need([ref+"_phi", ref_z+"_eta"] + ([ref_y+"_phi"] if ref_y else []), df, "df")
     phi = df[ref+"_phi"].to_numpy()
-    if (bad := (~np.isfinite(phi)).sum()): raise DataError(f"align_event: {ref}_phi is missing in {bad} of {len(df)} events: choose an object that every event has")
+    if (bad := (~np.isfinite(phi)).sum()):
+        raise DataError(f"align_event: {ref}_phi is missing in {bad} of {len(df)} events: choose an object that every event has")
     new = {v+"_phi": delta_phi(phi, df[v+"_phi"].to_numpy()) for v in vecs}
     flip_y = np.where(new[ref_y+"_phi"] < 0, -1, 1) if ref_y else 1
     flip_z = np.where(df[ref_z+"_eta"] < 0, -1, 1)
@@ -210,7 +211,7 @@ def _p4(df:pd.DataFrame, v:str)->np.ndarray:
     return to_cartesian(col("_pt"), col("_eta"), col("_phi"), col("_m"))
 
 def tautau_features(
-    df:pd.DataFrame, # `lep_, tau_, jet0_, jet1_` with `pt, eta, phi` (and `m`, else massless), `met_pt, met_phi`; NaN where missing; without jet columns no jet features; `jet_ht` if known [GeV, rad]
+    df:pd.DataFrame, # `lep_, tau_, jet0_, jet1_` with `pt, eta, phi` (`m`, `jet_ht`) and `met_pt, met_phi`; NaN where missing [GeV, rad]
 )->pd.DataFrame: # One column per feature, index of `df`, float64 [GeV]
     "HiggsML's derived features of a lepton, a hadronic tau, missing momentum and jets; raises `FeatureError` if a column lacks"
     need([f"{v}_{k}" for v in ("lep", "tau") for k in ("pt", "eta", "phi")] + ["met_pt", "met_phi"], df, "df")

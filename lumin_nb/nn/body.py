@@ -46,6 +46,7 @@ def _chain(n_in:int, widths:list[int], dense:bool, **kw)->nn.Sequential:
     ins = [n_in + sum(widths[:d]) for d in range(len(widths))] if dense else [n_in, *widths]
     return nn.Sequential(*(Dense(i, w, **kw) for i, w in zip(ins, widths)))
 
+# %% ../../nbs/22_body.ipynb #96159ca8
 def _residual(n_in:int, depth:int, width:int, lookup_init:InitFn, **kw)->nn.Sequential:
     "A first linear layer, residual blocks of two, a last activation"
     n_lins = [2]*((depth-1)//2) + [1]*((depth-1)%2)

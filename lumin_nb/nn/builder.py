@@ -37,6 +37,7 @@ def _check_names(where:str, f:Callable, given:Any, auto:Sequence[str]=())->None:
     if missing := [a for a in auto if a not in params]:
         raise OptionError(f"{where}: it must accept {', '.join(auto)}, and lacks {', '.join(missing)}")
 
+# %% ../../nbs/26_builder.ipynb #a2b64c91
 OPTS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 def _opt_recipe(opt_args:Mapping[str,Any])->tuple[Callable, dict[str,Any]]:
@@ -54,6 +55,7 @@ def _opt_recipe(opt_args:Mapping[str,Any])->tuple[Callable, dict[str,Any]]:
     if "fused" in inspect.signature(base.__init__).parameters and not rivals: kw["fused"] = True
     return opt, kw
 
+# %% ../../nbs/26_builder.ipynb #9000f7fa
 def make_opt(
     net:nn.Module, # Whose parameters it moves
     opt_args:Mapping[str,Any]|None=None, # 'opt': name, class or partial; 'lr' (default 0.002) and other arguments of the optimiser
@@ -69,6 +71,7 @@ _TORCH = {"torch.nn": (nn, lambda o: isinstance(o, type) and issubclass(o, nn.mo
           "torch.nn.functional": (nn.functional, lambda o: inspect.isfunction(o) and "reduction" in inspect.signature(o).parameters),
           "torch.optim": (torch.optim, lambda o: isinstance(o, type) and issubclass(o, torch.optim.Optimizer))}
 
+# %% ../../nbs/26_builder.ipynb #01b0c6af
 def _name_of(obj:Any)->dict[str,str]:
     "How a class or a function is written"
     name = getattr(obj, "__name__", "")
@@ -78,6 +81,7 @@ def _name_of(obj:Any)->dict[str,str]:
     if not name.isidentifier(): raise OptionError(f"to_json: {obj!r} has no name to be written by. Define it with def or class")
     return {"$custom": name}
 
+# %% ../../nbs/26_builder.ipynb #83709824
 def _by_name(ref:str)->Any:
     "The class or function that a file names"
     module, _, name = ref.rpartition(".")
@@ -104,6 +108,7 @@ def _encode(v:Any)->Any:
     if isinstance(v, type) or inspect.isfunction(v): return _name_of(v)
     raise OptionError(f"to_json: {v!r} is an object that cannot be written. Give its class, or partial({type(v).__name__}, ...) with its options")
 
+# %% ../../nbs/26_builder.ipynb #5a937780
 def _decode(v:Any, custom:Mapping[str,Any])->Any:
     "Back from `_encode`"
     if isinstance(v, list): return [_decode(o, custom) for o in v]
@@ -223,6 +228,7 @@ def build_model(
                          freeze=self.freeze_tail, **self.model_args["tail"])
     return nn.Sequential(OrderedDict(head=head, body=body, tail=tail))
 
+# %% ../../nbs/26_builder.ipynb #2d0726fc
 @patch
 def get_model(
     self:ModelBuilder,
@@ -232,6 +238,7 @@ def get_model(
     net = self.build_model(seed)
     return net, make_opt(net, self.opt_args), self.get_loss()
 
+# %% ../../nbs/26_builder.ipynb #cf05bb81
 @patch
 def set_lr(
     self:ModelBuilder,
@@ -246,6 +253,7 @@ def to_json(self:ModelBuilder)->str:
     "The recipe as JSON text; raises `OptionError` for what has no name"
     return json.dumps({"format": _FORMAT} | {f.name: _encode(getattr(self, f.name)) for f in fields(self)}, indent=1)
 
+# %% ../../nbs/26_builder.ipynb #e9d01343
 @patch
 def save(
     self:ModelBuilder,
@@ -264,9 +272,11 @@ def _rows(self:ModelBuilder)->list[tuple[str,str,int,int]]:
     for part, block in net.named_children():
         opts = getattr(getattr(self, part), "keywords", {}) | self.model_args[part]
         said = ", ".join(f"{k}={getattr(v, '__name__', v)}" for k, v in opts.items())
-        out.append((part, f"{type(block).__name__}({said})", block.get_out_size() if part != "tail" else self.n_out, sum(p.numel() for p in block.parameters())))
+        n_out = self.n_out if part == "tail" else block.get_out_size()
+        out.append((part, f"{type(block).__name__}({said})", n_out, sum(p.numel() for p in block.parameters())))
     return out
 
+# %% ../../nbs/26_builder.ipynb #16bb98d5
 @patch
 def _training(self:ModelBuilder)->str:
     "Loss and optimiser, in words"
@@ -274,6 +284,7 @@ def _training(self:ModelBuilder)->str:
     loss = self.get_loss()
     return f"{getattr(loss, 'f', loss).__class__.__name__}, {getattr(opt, 'func', opt).__name__} with lr={kw['lr']:g}"
 
+# %% ../../nbs/26_builder.ipynb #3d16de58
 @patch
 def __repr__(self:ModelBuilder)->str:
     rows = self._rows()
@@ -281,6 +292,7 @@ def __repr__(self:ModelBuilder)->str:
     n_in = len(self.cont_feats) + (len(self.cat_embedder.cat_names) if self.cat_embedder else 0)
     return f"ModelBuilder for {self.objective}: {n_in} features -> {blocks}; {sum(r[3] for r in rows):,} parameters; {self._training()}"
 
+# %% ../../nbs/26_builder.ipynb #979a0aa0
 @patch
 def _repr_html_(self:ModelBuilder)->str:
     rows = self._rows()

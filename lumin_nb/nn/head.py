@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..core import DataError, OptionError, ShapeError, choose, need
+from ..core import DataError, OptionError, ShapeError, choose, need, patch
 from .layers import AbsBlock, InitFn, lookup_normal_init
 
 # %% ../../nbs/21_head.ipynb #1569ada0
@@ -61,7 +61,7 @@ class CatEmbedder:
 
 # %% ../../nbs/21_head.ipynb #90c7dff5
 class AbsHead(AbsBlock):
-    "Base of heads: knows its features, where each goes, and what it can take"
+    "Base of heads: knows its features and where each goes; raises `OptionError` if there are none, or one twice"
     def __init__(self,
         cont_feats:Sequence[str], # Continuous features, the first columns
         cat_embedder:CatEmbedder|None=None, # Categorical features, the last columns; None if there are none
@@ -79,23 +79,6 @@ class AbsHead(AbsBlock):
     @abstractmethod
     def _map_outputs(self)->dict[str,list[int]]:
         "Indices of the outputs that each feature reaches"
-
-    def check_inputs(self,
-        x:np.ndarray # Inputs, shape (event, feat): continuous columns first, then codes
-    )->None:
-        "Raise `ShapeError` for a wrong number of columns, `DataError` for non-finite values and unknown codes"
-        n, names = self.n_cont_in, self.cont_feats + self.cat_feats
-        if x.ndim != 2 or x.shape[1] != len(names):
-            raise ShapeError(f"inputs: expected (event, {len(names)}), got {x.shape}. The columns are {', '.join(names)}")
-        for j in np.flatnonzero(~np.isfinite(x[:, :n]).all(0)):
-            bad = np.flatnonzero(~np.isfinite(x[:, j]))
-            raise DataError(f"inputs: feature '{names[j]}' is NaN or infinite in {len(bad)} of {len(x)} events, the first is event {bad[0]}. "
-                            "Prepare it as the training data were")
-        codes, szs = x[:, n:], np.array(self.cat_embedder.cat_szs, dtype=int)
-        bad = ~((codes >= 0) & (codes < szs) & (codes == np.floor(codes)))
-        for i, j in np.argwhere(bad)[:1]:
-            raise DataError(f"inputs: feature '{self.cat_feats[j]}' has the code {codes[i, j]:g} in event {i}, and unknown codes in "
-                            f"{bad[:, j].sum()} of {len(x)} events. Known: integers from 0 to {szs[j]-1}")
 
 # %% ../../nbs/21_head.ipynb #fe4daa5f
 class CatEmbHead(AbsHead):
@@ -134,3 +117,23 @@ class CatEmbHead(AbsHead):
         codes = x[:, self.n_cont_in:].long()
         vecs = self.do_cat(torch.cat([e(codes[:, i]) for i, e in enumerate(self.embeds)], 1))
         return torch.cat([self.do_cont(x[:, :self.n_cont_in]), vecs], 1)
+
+# %% ../../nbs/21_head.ipynb #4cff2df1
+@patch
+def check_inputs(
+    self:AbsHead,
+    x:np.ndarray # Inputs, shape (event, feat): continuous columns first, then codes
+)->None:
+    "Raise `ShapeError` for a wrong number of columns, `DataError` for non-finite values and unknown codes"
+    n, names = self.n_cont_in, self.cont_feats + self.cat_feats
+    if x.ndim != 2 or x.shape[1] != len(names):
+        raise ShapeError(f"inputs: expected (event, {len(names)}), got {x.shape}. The columns are {', '.join(names)}")
+    for j in np.flatnonzero(~np.isfinite(x[:, :n]).all(0)):
+        bad = np.flatnonzero(~np.isfinite(x[:, j]))
+        raise DataError(f"inputs: feature '{names[j]}' is NaN or infinite in {len(bad)} of {len(x)} events, the first is event {bad[0]}. "
+                        "Prepare it as the training data were")
+    codes, szs = x[:, n:], np.array(self.cat_embedder.cat_szs, dtype=int)
+    bad = ~((codes >= 0) & (codes < szs) & (codes == np.floor(codes)))
+    for i, j in np.argwhere(bad)[:1]:
+        raise DataError(f"inputs: feature '{self.cat_feats[j]}' has the code {codes[i, j]:g} in event {i}, and unknown codes in "
+                        f"{bad[:, j].sum()} of {len(x)} events. Known: integers from 0 to {szs[j]-1}")

@@ -43,6 +43,7 @@ def _init_std(act:str, fan_in:int, fan_out:int|None)->float:
     if act in ("sigmoid", "tanh", "linear"): return (2/(fan_in + (fan_out or fan_in)))**0.5
     return act_gain(act)/fan_in**0.5
 
+# %% ../../nbs/20_layers.ipynb #43cd87c3
 def lookup_normal_init(
     act:str, # Name of the activation after the layer
     fan_in:int, # Number of inputs of a neuron
@@ -51,6 +52,7 @@ def lookup_normal_init(
     "Gaussian initialisation that keeps the spread of the signal; raises `OptionError` for unknown activations"
     return partial(nn.init.normal_, mean=0., std=_init_std(act, fan_in, fan_out))
 
+# %% ../../nbs/20_layers.ipynb #ab838911
 def lookup_uniform_init(
     act:str, # Name of the activation after the layer
     fan_in:int, # Number of inputs of a neuron
@@ -100,6 +102,7 @@ def act_bn_do(
     if do: parts["do"] = lookup_dropout(act, do)
     return parts
 
+# %% ../../nbs/20_layers.ipynb #908118bf
 class Dense(nn.Sequential):
     "One layer: linear, activation, and batch norm and dropout if asked for"
     def __init__(self,

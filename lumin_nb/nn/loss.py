@@ -14,7 +14,6 @@ from copy import deepcopy
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -50,29 +49,34 @@ class WeightedLoss(nn.Module, ABC):
         "Weighted mean of the events' losses; raises `ShapeError` if the shapes do not match"
         return weighted_mean(self.per_event(pred, targ), wgt, norm)
 
+# %% ../../nbs/25_loss.ipynb #01749699
 def _same_shape(pred:Tensor, targ:Tensor)->None:
     "Raise `ShapeError` unless prediction and target pair up element by element"
     if pred.shape != targ.shape:
         raise ShapeError(f"loss: predictions {tuple(pred.shape)} and targets {tuple(targ.shape)} must have the same shape, else all would be compared with all")
 
+# %% ../../nbs/25_loss.ipynb #ec1b035e
 class WeightedBCE(WeightedLoss):
     "Binary cross-entropy from logits: binary and multi-label classification"
     def per_event(self, pred:Tensor, targ:Tensor)->Tensor:
         _same_shape(pred, targ)
         return F.binary_cross_entropy_with_logits(pred, targ, reduction="none")
 
+# %% ../../nbs/25_loss.ipynb #a76706f6
 class WeightedMSE(WeightedLoss):
     "Squared error"
     def per_event(self, pred:Tensor, targ:Tensor)->Tensor:
         _same_shape(pred, targ)
         return F.mse_loss(pred, targ, reduction="none")
 
+# %% ../../nbs/25_loss.ipynb #109569cb
 class WeightedMAE(WeightedLoss):
     "Absolute error"
     def per_event(self, pred:Tensor, targ:Tensor)->Tensor:
         _same_shape(pred, targ)
         return F.l1_loss(pred, targ, reduction="none")
 
+# %% ../../nbs/25_loss.ipynb #2c34e4ce
 class WeightedCCE(WeightedLoss):
     "Cross-entropy from logits and class indices: multi-class classification"
     def per_event(self, pred:Tensor, targ:Tensor)->Tensor:
@@ -98,6 +102,7 @@ class ElementLoss(WeightedLoss):
                              "do not average, or take (pred, targ, wgt)")
         return loss
 
+# %% ../../nbs/25_loss.ipynb #498602eb
 class OwnWeightsLoss(nn.Module):
     "A function of predictions, targets and weights, called as it is"
     def __init__(self,
@@ -126,11 +131,13 @@ def _params(f:Callable)->dict[str,inspect.Parameter]:
     try: return dict(inspect.signature(f.forward if isinstance(f, nn.Module) else f).parameters)
     except ValueError: return {}
 
+# %% ../../nbs/25_loss.ipynb #7408d62f
 def _third(f:Callable)->bool:
     "Does it take a third thing by position, that is required or called after weights?"
     by_pos = [p for p in _params(f).values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return any(p.default is p.empty or p.name in ("wgt", "wgts", "weight", "weights", "w") for p in by_pos[2:])
 
+# %% ../../nbs/25_loss.ipynb #48294719
 def as_loss(
     loss:Any # `WeightedLoss`, loss of `torch.nn` (class, partial or instance), or function of (pred, targ) or (pred, targ, wgt)
 )->nn.Module: # Takes (pred, targ, wgt=None, norm=None)

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..core import DataError, OptionError, ShapeError, choose
+from ..core import DataError, OptionError, ShapeError, choose, patch
 from .layers import AbsBlock, InitFn, get_linear, lookup_normal_init
 
 # %% ../../nbs/23_tail.ipynb #d35f07e2
@@ -26,6 +26,7 @@ OBJECTIVES = {
     "regression": ("regression", "multi-target regression"),
 }
 
+# %% ../../nbs/23_tail.ipynb #dfd08591
 def parse_objective(
     objective:str, # One of the spellings in `OBJECTIVES`, or 'classification'; case, spaces and hyphens do not matter
     n_out:int, # Number of outputs
@@ -53,6 +54,7 @@ def _per_output(name:str, value:Any, n_out:int)->Tensor:
     if not t.isfinite().all(): raise OptionError(f"ClassRegMulti: {name} must be finite, got {t.tolist()}")
     return t.expand(n_out).clone()
 
+# %% ../../nbs/23_tail.ipynb #69d8ec69
 def _rescaling(n_out:int, y_range:Any, y_mean:Any, y_std:Any)->tuple[Tensor, Tensor]:
     "Shift and scale of the outputs, each of shape (n_out,)"
     if y_range is not None and (y_mean is not None or y_std is not None):
@@ -70,7 +72,7 @@ def _rescaling(n_out:int, y_range:Any, y_mean:Any, y_std:Any)->tuple[Tensor, Ten
 
 # %% ../../nbs/23_tail.ipynb #fb41c764
 class AbsTail(AbsBlock):
-    "Base of tails: knows the objective, gives predictions, prepares targets; raises `OptionError` for an unknown objective"
+    "Base of tails: knows the objective and gives predictions; raises `OptionError` for an unknown objective"
     def __init__(self,
         n_out:int, # Number of outputs
         objective:str, # See `parse_objective`
@@ -88,24 +90,6 @@ class AbsTail(AbsBlock):
         "Predictions from what the loss sees"
         if self.objective == "multiclass": return raw.softmax(1)
         return raw if self.objective == "regression" else raw.sigmoid()
-
-    def prep_targets(self,
-        y:np.ndarray # Targets of a file, shape (event, targ), or (event,) if there is only one
-    )->np.ndarray: # For the loss: class indices of shape (event,), or float32 of shape (event, n_out)
-        "Check and shape targets; raises `ShapeError` and `DataError`"
-        one, y = self.objective == "multiclass", np.asarray(y)
-        want = 1 if one else self.n_out
-        if y.shape not in ((len(y), want), (len(y),)) or (y.ndim == 1 and want > 1):
-            raise ShapeError(f"targets: expected (event, {want}) for {self.objective} with {self.n_out} outputs, got {y.shape}")
-        y, top = y.reshape(len(y), want), self.n_out-1 if one else 1
-        ok, rule = np.isfinite(y), "finite numbers"
-        if self.objective != "regression": ok, rule = ok & (y >= 0) & (y <= top), f"from 0 to {top}"
-        if one: ok, rule = ok & (y == np.floor(y)), f"integers {rule}"
-        if not ok.all():
-            i, j = np.argwhere(~ok)[0]
-            raise DataError(f"targets: {y[i, j]:g} in event {i}, column {j}, and {(~ok).any(1).sum()} of {len(y)} events will not do. "
-                            f"For {self.objective} they must be {rule}")
-        return y[:, 0].astype(np.int64) if one else y.astype(np.float32)
 
 # %% ../../nbs/23_tail.ipynb #93711168
 class ClassRegMulti(AbsTail):
@@ -139,3 +123,24 @@ class ClassRegMulti(AbsTail):
         "Logits of a classification, values of a regression"
         y = self.act(self.lin(x))
         return y if self.scale is None else self.shift + self.scale*y
+
+# %% ../../nbs/23_tail.ipynb #c9e259c5
+@patch
+def prep_targets(
+    self:AbsTail,
+    y:np.ndarray # Targets of a file, shape (event, targ), or (event,) if there is only one
+)->np.ndarray: # For the loss: class indices of shape (event,), or float32 of shape (event, n_out)
+    "Check and shape targets; raises `ShapeError` and `DataError`"
+    one, y = self.objective == "multiclass", np.asarray(y)
+    want = 1 if one else self.n_out
+    if y.shape not in ((len(y), want), (len(y),)) or (y.ndim == 1 and want > 1):
+        raise ShapeError(f"targets: expected (event, {want}) for {self.objective} with {self.n_out} outputs, got {y.shape}")
+    y, top = y.reshape(len(y), want), self.n_out-1 if one else 1
+    ok, rule = np.isfinite(y), "finite numbers"
+    if self.objective != "regression": ok, rule = ok & (y >= 0) & (y <= top), f"from 0 to {top}"
+    if one: ok, rule = ok & (y == np.floor(y)), f"integers {rule}"
+    if not ok.all():
+        i, j = np.argwhere(~ok)[0]
+        raise DataError(f"targets: {y[i, j]:g} in event {i}, column {j}, and {(~ok).any(1).sum()} of {len(y)} events will not do. "
+                        f"For {self.objective} they must be {rule}")
+    return y[:, 0].astype(np.int64) if one else y.astype(np.float32)

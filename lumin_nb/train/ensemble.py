@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tqdm.auto import tqdm
+
 from ..core import (DataError, FoldFileError, OptionError, atomic_path, child_seed, choose, need, patch, progress, refuse_existing, round_unc)
 from ..data.prep import Scaler
 from ..data.yielder import FoldYielder
@@ -41,6 +43,11 @@ class Results(list):
         "Mean and standard error of each score over the models"
         df = self.to_df()
         return {k: round_unc(df[k].mean(), df[k].std(ddof=1)/len(df)**.5 if len(df) > 1 else np.nan) for k in self.lower_is_better}
+    def line(self,
+        row:Mapping[str, Any], # One of the dictionaries
+    )->str: # The line
+        "A model on one line"
+        return f"model {row['id']} · fold {row['val_idx']} · best of {row['epochs']} epochs: {row['best_epoch']} · " + " · ".join(f"{k} {row[k]:.4g}" for k in self.lower_is_better)
     def __repr__(self): return f"{len(self)} models: " + ", ".join(f"{k} {v}" for k, v in self.summary().items()) if self else "no models"
     def _repr_html_(self): return self.to_df().to_html(index=False, float_format="%.4g") + f"<p>{self!r}</p>"
 
@@ -112,7 +119,7 @@ def train_models(
     seed:int=0, # Seed of everything; each model derives its own
     resume:bool=False, # Continue an interrupted training of the same folder: models that are there are kept
     overwrite:bool=False, # Replace the models of an earlier training in that folder?
-    verbose:bool=False, # Print one line per epoch?
+    verbose:int=1, # 0: nothing but a bar, 1: a line per model, 2: a line per epoch
 )->Results: # One dictionary per model; `Ensemble.from_results` makes an ensemble of them
     "Train several models, each with its own validation fold; raises `FoldFileError` if the folder holds a training already"
     folder = Path(savepath)
@@ -124,12 +131,13 @@ def train_models(
         for i in progress(todo, desc="Models"):
             metrics = as_callbacks([m() for m in metric_partials or []])
             results.lower_is_better |= {m.name: m.lower_is_better for m in metrics}
-            log = MetricLogger(in_notebook() if live_fdbk is None else live_fdbk, verbose, f"model {i} · ")
+            log = MetricLogger(in_notebook() if live_fdbk is None else live_fdbk, verbose > 1, f"model {i} · ")
             extra = [EarlyStopping(patience)] if patience else []
             cbs = [*(c() for c in cb_partials or []), *extra, log, SaveBest(auto_reload=save_best)]
             model, row = _train_one(fy, i, model_builder, plans[i], args, cbs, metrics, seed)
             row["path"] = str(model.save(folder/f"model_{i}", overwrite=True))
             results.append(row); results.save(folder/"results.json")
+            if verbose: tqdm.write(results.line(row))
     except BaseException as e:
         e.add_note(f"train_models: {len(results)} of {len(results) + len(todo) - sum(r['id'] in todo for r in results)} models are done and kept in {folder} "
                    f"({', '.join(Path(r['path']).name for r in results) or 'none'}); call again with resume=True to train the rest")

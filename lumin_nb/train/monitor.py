@@ -96,11 +96,12 @@ class AMS(EvalMetric):
         wgt_name:str|None=None, # Column with the expected number of events; None: the training weights
         br:float=0., # Regularisation, added to the background (10 for HiggsML)
         syst_unc_b:float=0., # Relative uncertainty of the background
+        min_events:int=0, # Background events, unweighted, that a cut must keep to be considered
         name:str="AMS", # Name in logs and results
         main_metric:bool=True, # May it decide which epoch is best?
     ):
         super().__init__(name, False, wgt_name, main_metric)
-        self.n_total, self.br, self.syst_unc_b = n_total, br, syst_unc_b
+        self.n_total, self.args = n_total, {"br": br, "unc_b": syst_unc_b, "min_events": min_events}
     def evaluate(self,
         score:np.ndarray, # Probabilities, shape (event,)
         targ:np.ndarray, # Targets 0 or 1, shape (event,)
@@ -108,7 +109,7 @@ class AMS(EvalMetric):
     )->float: # Significance in standard deviations
         "Largest significance over all cuts `score >= cut`"
         f = 1. if self.n_total is None else self.n_total/len(score)
-        return ams_scan(score, targ, np.ones(len(score)) if wgt is None else wgt, br=self.br, unc_b=self.syst_unc_b, wgt_factor=f)[0]
+        return ams_scan(score, targ, np.ones(len(score)) if wgt is None else wgt, wgt_factor=f, **self.args)[0]
 
 # %% ../../nbs/32_monitor.ipynb #9f7aefe5
 class _Judge(Callback):
