@@ -13,7 +13,7 @@ export MPLBACKEND ?= agg
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check docs serve lab edit save run readme api clean-nbs prepare dist clean distclean
+.PHONY: help demo test test-slow check docs serve lab hooks edit save run readme api clean-nbs prepare dist clean distclean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,6 @@ help: ## Show the targets
 	pip install -q --retries 1 --no-deps -c constraints.txt --extra-index-url $(TORCH_INDEX) torch
 	pip install -q -c constraints.txt -e '.[dev,docs]'
 	pip check
-	git rev-parse -q --git-dir >/dev/null 2>&1 && nbdev-install-hooks || true
 	touch $@
 
 demo: $(READY) ## The main job: ten networks find H->tautau. ARGS='--fast', ARGS='--data higgsml', ...
@@ -61,6 +60,9 @@ serve: $(READY) ## Serve the site on http://localhost:4000, built anew when a no
 
 lab: $(READY) ## JupyterLab in nbs
 	jupyter lab --ip=$(HOST) --notebook-dir=nbs
+
+hooks: $(READY) ## Once, to edit in Jupyter: notebooks are cleaned when saved, and git merges them cell by cell
+	nbdev-install-hooks
 
 edit: $(READY) ## NB=nbs/x.ipynb -> nbs/x.py, a percent script to edit as text
 	jupytext -q --to py:percent $(NB)

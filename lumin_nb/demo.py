@@ -104,9 +104,9 @@ def prepare(
     files = []
     for name, df, n in (("train", train, n_folds), ("held_out", test, 1)):
         df = apply_cats(df, maps)
-        df = df.assign(**dict(zip(task.cont_feats, pipe.transform(df).T)), train_weight=class_balanced(df.label, df.weight),
+        df = df.assign(**dict(zip(task.cont_feats, pipe.transform(df).T)), row=df.index, train_weight=class_balanced(df.label, df.weight),
                        expected=scale_classes(df.label.to_numpy(), df.weight.to_numpy(), task.sums))
-        path = df2foldfile(df, n, task.cont_feats, ["n_jets"], "label", out/name, "int", strat_key="label", misc_feats=["expected", "process"],
+        path = df2foldfile(df, n, task.cont_feats, ["n_jets"], "label", out/name, "int", strat_key="label", misc_feats=["expected", "process", "row"],
                            wgt_feat="train_weight", cat_maps=maps, seed=child_seed(seed, "folds"))
         files.append(FoldYielder(path, input_pipe=pipe))
     return tuple(files)
@@ -117,7 +117,7 @@ def recipe(
 )->ModelBuilder: # Recipe of one network
     "Three layers of 64 with a little dropout, jet multiplicity as an embedding"
     return ModelBuilder("binary classification", n_out=1, cont_feats=fy.cont_feats, cat_embedder=CatEmbedder.from_fy(fy),
-                        model_args={"body": {"depth": 3, "width": 64, "act": "swish", "do": 0.1}}, opt_args={"opt": "adam", "lr": 5e-3})
+                        model_args={"body": {"depth": 3, "width": 64, "act": "swish", "do": 0.15}}, opt_args={"opt": "adamw", "weight_decay": 0.05})
 
 def train(
     fy:FoldYielder, # Training file
@@ -133,7 +133,7 @@ def train(
     up = max(n_epochs//3, 1)
     ams = partial(AMS, n_total=sum(fy.fld_szs), wgt_name="expected", br=br, min_events=10, main_metric=False)
     return train_models(fy, n_models, bs, recipe(fy), n_epochs, savepath=out, seed=seed, verbose=verbose, live_fdbk=False,
-                        cb_partials=[partial(OneCycle, (up, max(n_epochs-up, 1)), (5e-4, 5e-3, 5e-6))], metric_partials=[partial(RocAucScore, main_metric=False), ams])
+                        cb_partials=[partial(OneCycle, (up, max(n_epochs-up, 1)), (1e-3, 1e-2, 1e-5))], metric_partials=[partial(RocAucScore, main_metric=False), ams])
 
 # %% ../nbs/49_demo.ipynb #5956d983
 def measure(
@@ -188,7 +188,7 @@ def _stack(df:pd.DataFrame, task:Task, ax)->None:
     order = [*(p for p in order if p not in sig), *sig]
     factor = 10**np.floor(np.log10(task.sums[0]/task.sums[1]/5))
     plot_stack({p: df.pred[df.process == p].to_numpy() for p in order}, {p: df.expected[df.process == p].to_numpy() for p in order},
-               signal=sig, factor=factor, ax=ax)
+               signal=sig, factor=factor, bins=np.linspace(0, 1, 26), ax=ax)
 
 def _pairs(task:Task, n:int=20_000):
     "Feature-pair plot of at most n events"

@@ -47,7 +47,7 @@ model.predict(fy, pred_name="net")
 np.savez("net.npz", **{str(i): fy.get_column("net", fold_idx=i) for i in range(fy.n_folds)})
 fy.close()
 
-import h5py, pandas, sklearn, torch, torch_geometric  # noqa: E401, E402
+import h5py, pandas, sklearn, torch, torch_geometric  # noqa: E402
 from importlib.metadata import version  # noqa: E402
 
 with open("versions.json", "w") as f:

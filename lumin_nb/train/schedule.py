@@ -115,13 +115,10 @@ class LRScan:
     ): self.lrs, self.losses = np.asarray(lrs, float), np.asarray(losses, float)
 
     def suggestion(self)->float: # Learning rate
-        "Where the mean loss falls most steeply per decade: a good highest rate for `OneCycle`, or a fixed rate three times too large"
-        mean = np.nanmean(self.losses, 0)
-        last = int(np.argmin(mean))
-        if last < 3: raise DataError("the loss only rises: the lowest learning rate is too high already. Lower lr_bounds")
-        width = max(last//10, 1)
-        slope = (mean[2*width:last+1] - mean[:last+1-2*width])/(np.log(self.lrs[2*width:last+1]) - np.log(self.lrs[:last+1-2*width]))
-        return float(self.lrs[int(np.argmin(slope)) + width])
+        "A tenth of the rate with the lowest mean loss: still falling, safely below divergence; a good top for `OneCycle`"
+        best = int(np.argmin(np.nanmean(self.losses, 0)))
+        if best < 3: raise DataError("the loss only rises: the lowest learning rate is too high already. Lower lr_bounds")
+        return float(self.lrs[best]/10)
 
     def plot(self,
         ax=None, # Axes; None for the current ones
