@@ -32,6 +32,9 @@ AXES = {
     "sensor": "one sensor of a detector",
     "obj": "one reconstructed object of an event, such as a jet",
     "vec": "one component of a four-vector: (px, py, pz, E)",
+    "out": "one number that a block of a network hands on",
+    "model": "one network of several",
+    "step": "one batch, in the order of training",
 }
 
 # %% ../nbs/00_core.ipynb #01e859b0
@@ -116,7 +119,7 @@ def patch(
 # %% ../nbs/00_core.ipynb #15668e03
 def to_np(
     x:Any # Tensor, array, frame, number or sequence
-)->np.ndarray: # The same numbers, detached from any graph
+)->np.ndarray: # The same numbers in the same shape, detached from any graph
     "Anything number-like as a numpy array"
     return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
 
@@ -218,9 +221,8 @@ def round_unc(
 )->str: # e.g. '3.81 ± 0.05'
     "Value and uncertainty, rounded to the digits that the uncertainty allows"
     if not (math.isfinite(value) and math.isfinite(unc)) or unc <= 0: return f"{value:.4g} ± {unc:.2g}"
-    first = math.floor(math.log10(unc))
-    digits = -first + (round(unc / 10.**first, 6) < 1.95)
-    if (unc_r := round(unc, digits)) >= 10.**(first+1) and digits == -first: digits -= 1
+    n_sig = 2 if f"{unc:.1e}"[0] == "1" else 1
+    digits = n_sig - 1 - int(f"{unc:.{n_sig-1}e}".split("e")[1])
     shown = max(digits, 0)
     return f"{round(value, digits):.{shown}f} ± {round(unc, digits):.{shown}f}"
 

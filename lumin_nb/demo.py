@@ -7,10 +7,11 @@ __all__ = ['LOADERS', 'PAGE', 'Task', 'log_tails', 'load_htautau', 'load_higgsml
            'draw', 'report', 'new_folder', 'run_demo', 'main']
 
 # %% ../nbs/49_demo.ipynb #f8f95b5a
-import argparse, base64, html, io, json, sys, time
+import argparse, base64, html, json, sys, time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-import lumin_nb
-from .core import FoldFileError, LuminError, OptionError, atomic_path, child_seed, choose, make_rng, round_unc
+from .core import FoldFileError, LuminError, atomic_path, child_seed, choose, make_rng, round_unc
 from .data.foldfile import df2foldfile, split_folds
 from .data.hep import delta_phi, tautau_features
 from .data.prep import apply_cats, fit_cats, fit_input_pipe
@@ -133,7 +133,8 @@ def train(
     up = max(n_epochs//3, 1)
     ams = partial(AMS, n_total=sum(fy.fld_szs), wgt_name="expected", br=br, min_events=10, main_metric=False)
     return train_models(fy, n_models, bs, recipe(fy), n_epochs, savepath=out, seed=seed, verbose=verbose, live_fdbk=False,
-                        cb_partials=[partial(OneCycle, (up, max(n_epochs-up, 1)), (1e-3, 1e-2, 1e-5))], metric_partials=[partial(RocAucScore, main_metric=False), ams])
+                        cb_partials=[partial(OneCycle, (up, max(n_epochs-up, 1)), (1e-3, 1e-2, 1e-5))],
+                        metric_partials=[partial(RocAucScore, main_metric=False), ams])
 
 # %% ../nbs/49_demo.ipynb #5956d983
 def measure(
@@ -167,12 +168,14 @@ def draw(
         with atomic_path(folder/f"{name}.png") as tmp: fig.savefig(tmp, dpi=130, bbox_inches="tight")
         plt.close(fig); figs[caption] = folder/f"{name}.png"
     with style():
-        fig, ax = plt.subplots(figsize=(6.4, 4)); plot_score(df.pred.to_numpy(), df.gen_target.to_numpy(), df.gen_weight.to_numpy(), cut=out["cut"], ax=ax)
+        fig, ax = plt.subplots(figsize=(6.4, 4))
+        plot_score(df.pred.to_numpy(), df.gen_target.to_numpy(), df.gen_weight.to_numpy(), cut=out["cut"], ax=ax)
         keep("score", "Score of held-out events by class, each normalised to one", fig)
         fig, ax = plt.subplots(figsize=(6.4, 4)); _stack(df, task, ax)
         keep("stack", "Expected events in bins of the score", fig)
         fpr, tpr, err = roc_band(df.pred, df.gen_target, df.gen_weight)
-        fig, ax = plt.subplots(figsize=(4.8, 4.4)); plot_roc(*roc_curve(df.pred, df.gen_target, df.gen_weight), label="Ensemble", err=out["auc_err"], ax=ax)
+        fig, ax = plt.subplots(figsize=(4.8, 4.4))
+        plot_roc(*roc_curve(df.pred, df.gen_target, df.gen_weight), label="Ensemble", err=out["auc_err"], ax=ax)
         ax.fill_between(fpr, tpr-err, tpr+err, alpha=.3)
         keep("roc", "ROC curve of held-out events, with its statistical band", fig)
         fig, ax = plt.subplots(figsize=(6.4, 4)); plot_history([{k: r["history"][k] for k in ("train", "valid")} for r in results], ax=ax)
@@ -203,8 +206,10 @@ def _pairs(task:Task, n:int=20_000):
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}}
 h1{{font-size:1.5rem}} figure{{margin:1.5rem 0}} img{{max-width:100%;height:auto}} figcaption{{color:#555}} .n{{font-size:1.6rem;font-weight:600}}
-.k{{display:inline-block;margin-right:3rem}} .w{{overflow-x:auto}} table{{border-collapse:collapse;font-size:.85rem}} th,td{{padding:.15rem .6rem;text-align:right;border-bottom:1px solid #ddd}}
-pre{{background:#f5f5f5;padding:1rem;overflow-x:auto}}</style><h1>{title}</h1><p>{lead}</p><p>{numbers}</p>{figures}<h2>The networks</h2><div class="w">{table}</div>
+.k{{display:inline-block;margin-right:3rem}} .w{{overflow-x:auto}} table{{border-collapse:collapse;font-size:.85rem}}
+th,td{{padding:.15rem .6rem;text-align:right;border-bottom:1px solid #ddd}}
+pre{{background:#f5f5f5;padding:1rem;overflow-x:auto}}</style>
+<h1>{title}</h1><p>{lead}</p><p>{numbers}</p>{figures}<h2>The networks</h2><div class="w">{table}</div>
 <p>{summary}</p><details><summary>Recipe of a network</summary><pre>{recipe}</pre></details><h2>How it was made</h2><pre>{how}</pre></html>"""
 
 def report(
@@ -271,7 +276,8 @@ def run_demo(
     ens.add_input_pipe(trn.input_pipe); ens.save(folder/"ensemble")
     res = measure(ens, trn, held, task)
     figs = draw(task, held, results, res, folder)
-    how = f"lumin_demo --data {data}{' --fast'*fast} --models {n_models} --seed {seed}\nlumin_nb {lumin_nb.__version__}, torch {torch.__version__}, numpy {np.__version__}, Python {sys.version.split()[0]}"
+    how = f"lumin_demo --data {data}{' --fast'*fast} --models {n_models} --seed {seed}\n" \
+          f"lumin_nb {version('lumin_nb')}, torch {torch.__version__}, numpy {np.__version__}, Python {sys.version.split()[0]}"
     page = report(task, res, figs, results, ens.model_builder, how, folder/"report.html")
     log(f"\n{res['ams']}\nAUC = {round_unc(res['auc'], res['auc_err'])} (weighted, class-balanced)\n\nWritten in {time.perf_counter()-start:.0f} s:")
     files = [page, *figs.values(), folder/"train.hdf5", folder/"held_out.hdf5", folder/"ensemble", folder/"models"]

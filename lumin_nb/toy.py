@@ -178,7 +178,9 @@ def check_file(
         raise DownloadError(f"{path} is damaged, or another file: its {kind} is {got[:16]}... where {want[:16]}... is expected")
 
 # %% ../nbs/01_toy.ipynb #dba9535d
-_NET = (URLError, HTTPException, TimeoutError, ConnectionError, ssl.SSLError)  # What a bad connection raises; a full disk is none of it
+class _CutShort(DownloadError): "The connection closed before everything had come; worth another try"
+
+_NET = (URLError, HTTPException, TimeoutError, ConnectionError, ssl.SSLError, _CutShort)  # What a bad connection raises; a full disk is none of it
 
 def _pull(
     url:str, # Where from
@@ -186,7 +188,7 @@ def _pull(
     resume:bool, # Go on at the end of `part`?
     timeout:float, # Patience for each answer [s]
 )->None:
-    "One request: append what is missing to `part`; raises `ConnectionError` if less arrives than was announced"
+    "One request: append what is missing to `part`; raises `_CutShort` if less arrives than was announced"
     have = part.stat().st_size if resume and part.exists() else 0
     req = Request(url, headers={"User-Agent": "lumin_nb"} | ({"Range": f"bytes={have}-"} if have else {}))
     with urlopen(req, timeout=timeout) as r:
@@ -196,7 +198,7 @@ def _pull(
             chunks = iter(lambda: r.read(1 << 20), b"")
             for chunk in progress(chunks, f"{part.stem} [MiB]", -(-(total-have) >> 20) or None): f.write(chunk)
             f.flush(); os.fsync(f.fileno())
-    if part.stat().st_size < total: raise ConnectionError(f"the connection closed after {part.stat().st_size:,} of {total:,} bytes")
+    if part.stat().st_size < total: raise _CutShort(f"the connection closed after {part.stat().st_size:,} of {total:,} bytes")
 
 # %% ../nbs/01_toy.ipynb #b7f4042e
 def _attempt(url:str, part:Path, resume:bool, timeout:float)->tuple[bool, str]:

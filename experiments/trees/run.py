@@ -36,7 +36,7 @@ def trees(x: pd.DataFrame, y: np.ndarray, w: np.ndarray, new: pd.DataFrame, seed
     trn = np.setdiff1d(np.arange(len(y)), val)
     gbm = lgb.LGBMClassifier(n_estimators=2000, learning_rate=0.03, num_leaves=31, min_child_samples=50, subsample=0.8, subsample_freq=1,
                              colsample_bytree=0.6, n_jobs=1, verbose=-1, random_state=seed)
-    gbm.fit(x.iloc[trn], y[trn], w[trn], eval_set=[(x.iloc[val], y[val])], eval_sample_weight=[w[val]], eval_metric="auc",  # As LightGBM computes it, with weights
+    gbm.fit(x.iloc[trn], y[trn], w[trn], eval_set=[(x.iloc[val], y[val])], eval_sample_weight=[w[val]], eval_metric="auc",
             callbacks=[lgb.early_stopping(50, verbose=False)])
     return {"scikit-learn": hgb.fit(x, y, w).predict_proba(new)[:, 1], "LightGBM": gbm.predict_proba(new)[:, 1]}
 
@@ -57,7 +57,8 @@ def compare(data: str, seed: int, out: Path) -> list[dict]:
     for name, s in scores.items():
         auc = roc_auc(s, y, w)
         diff = bootstrap(lambda a, b, t, v: roc_auc(a, t, v) - roc_auc(b, t, v), scores["networks"], s, y, w, n=100)
-        rows.append({"data": data, "seed": seed, "method": name, "AUC": auc, "networks - it": np.nan if name == "networks" else rows[0]["AUC"] - auc, "error": diff.std(ddof=1)})
+        gap = np.nan if name == "networks" else rows[0]["AUC"] - auc
+        rows.append({"data": data, "seed": seed, "method": name, "AUC": auc, "networks - it": gap, "error": diff.std(ddof=1)})
     print(pd.DataFrame(rows).to_string(index=False), f"\nnetworks {sec:.0f} s, both trees {time.perf_counter() - start:.0f} s\n", flush=True)
     return rows
 

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from ..core import DataError, FoldFileError, OptionError, atomic_path, child_seed, make_rng, need, refuse_existing
+from ..core import DataError, FoldFileError, OptionError, atomic_path, child_seed, make_rng, need
 
 # %% ../../nbs/10_foldfile.ipynb #df4ef484
 FORMAT, VERSION = "lumin_nb fold file", 1
@@ -34,7 +34,7 @@ def split_folds(
     strat:np.ndarray|None=None, # Class of each event, shape (event,); None splits without regard to class
     shuffle:bool=True, # Random folds; False cuts the table into contiguous blocks
     seed:int=0, # Seed of the random folds
-)->list[np.ndarray]: # Row numbers of each fold, ascending
+)->list[np.ndarray]: # Row numbers of each fold, ascending, each of shape (event,)
     "Assign rows to folds; raises `DataError` if there are fewer events (of a class) than folds"
     if n_folds < 1: raise OptionError(f"n_folds: {n_folds} is not a number of folds; give 1 or more")
     if n < n_folds: raise DataError(f"n_folds: {n} events cannot fill {n_folds} folds; give at most {n}")

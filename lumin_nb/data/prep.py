@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core import DataError, FoldFileError, OptionError, ShapeError, atomic_path, choose, need, patch
+from ..core import DataError, FoldFileError, ShapeError, atomic_path, choose, need, patch
 
 # %% ../../nbs/12_prep.ipynb #329b21c3
 def fit_cats(

@@ -7,7 +7,7 @@ __all__ = ['FoldYielder', 'BatchYielder']
 
 # %% ../../nbs/11_yielder.ipynb #b333f095
 import hashlib, json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,8 @@ def _repr_html_(self:FoldYielder):
             "Continuous features": ", ".join(self.cont_feats), "Categories": ", ".join(self.cat_feats) or "none",
             "Ignored": ", ".join(self.ignore_feats) or "none", "Columns": ", ".join(self.columns()),
             "Size": f"{self.path.stat().st_size/1e6:.2f} MB"}
-    return "<table>" + "".join(f"<tr><th style='text-align:left'>{k}</th><td style='text-align:left'>{v}</td></tr>" for k, v in rows.items()) + "</table>"
+    cell = "<t{0} style='text-align:left'>{1}</t{0}>".format
+    return "<table>" + "".join(f"<tr>{cell('h', k)}{cell('d', v)}</tr>" for k, v in rows.items()) + "</table>"
 
 # %% ../../nbs/11_yielder.ipynb #13ec8352
 @patch
@@ -170,7 +171,7 @@ def _raw_fold(self:FoldYielder, i:int)->dict[str, np.ndarray|None]:
 def get_fold(
     self:FoldYielder,
     idx:int, # Number of the fold
-)->dict[str, np.ndarray|None]: # inputs (event, feat), targets (event, targ), weights (event, 1) or None
+)->dict[str, np.ndarray|None]: # inputs, shape (event, feat); targets, shape (event, targ); weights, shape (event, 1), or None
     "Data of one fold, as copies that may be changed"
     raw = self._raw_fold(self._folds(None, idx)[0])
     col = lambda x: None if x is None else np.array(x[:, None] if x.ndim == 1 else x)
@@ -184,7 +185,7 @@ def get_data(
     self:FoldYielder,
     n_folds:int|None=None, # Only the first folds; None for all
     fold_idx:int|Sequence[int]|None=None, # One fold, or several
-)->dict[str, np.ndarray|None]: # As `get_fold`, folds one after the other
+)->dict[str, np.ndarray|None]: # Arrays of the shapes that `get_fold` gives, folds one after the other
     "Data of several folds together"
     folds = [self.get_fold(i) for i in self._folds(n_folds, fold_idx)]
     return {k: None if folds[0][k] is None else np.concatenate([f[k] for f in folds]) for k in folds[0]}
@@ -241,7 +242,8 @@ def save_preds(
 )->None:
     "Save predictions of one or more folds beside the fold file; an earlier column of that name is replaced"
     for i, p in preds.items():
-        if len(p) != self.fld_szs[self._folds(None, i)[0]]: raise ShapeError(f"{self.path.name}: fold {i} has {self.fld_szs[i]} events, the prediction {len(p)}")
+        n = self.get_data_count(i)
+        if len(p) != n: raise ShapeError(f"{self.path.name}: fold {i} has {n} events, the prediction {len(p)}")
     old = self._open_preds()
     with atomic_path(self.pred_file, overwrite=True) as tmp, h5py.File(tmp, "w") as f:
         f.attrs["belongs_to"] = self._identity()
@@ -304,14 +306,18 @@ def get_df(
     return pd.concat([self._inputs_df(idxs, inc_ignore, deprocess)]*inc_inputs + [pd.DataFrame(cols)], axis=1)
 
 # %% ../../nbs/11_yielder.ipynb #8d0e41aa
+def _as_pipe(pipe:Any, where:str)->Any:
+    "Something that can undo a scaling, or an `OptionError`"
+    if not hasattr(pipe, "inverse_transform"): raise OptionError(f"{where}: a pipeline needs inverse_transform; {type(pipe).__name__} has none")
+    return pipe
+
 @patch
 def add_input_pipe(
     self:FoldYielder,
     pipe:Any, # What scaled the continuous features
 )->None:
     "Remember what scaled the inputs, so that `get_df` can undo it"
-    if not hasattr(pipe, "inverse_transform"): raise OptionError(f"{self.path.name}: a pipeline needs inverse_transform; {type(pipe).__name__} has none")
-    self.input_pipe = pipe
+    self.input_pipe = _as_pipe(pipe, self.path.name)
 
 @patch
 def add_output_pipe(
@@ -319,8 +325,7 @@ def add_output_pipe(
     pipe:Any, # What scaled the targets
 )->None:
     "Remember what scaled the targets"
-    if not hasattr(pipe, "inverse_transform"): raise OptionError(f"{self.path.name}: a pipeline needs inverse_transform; {type(pipe).__name__} has none")
-    self.output_pipe = pipe
+    self.output_pipe = _as_pipe(pipe, self.path.name)
 
 # %% ../../nbs/11_yielder.ipynb #96858b7d
 class BatchYielder:
@@ -355,7 +360,7 @@ def __len__(self:BatchYielder):
 @patch
 def tensors(
     self:BatchYielder,
-)->list[Tensor|None]: # Inputs (event, feat), targets (event, targ) or (event,), weights (event, 1) or None
+)->list[Tensor|None]: # Inputs, shape (event, feat); targets, shape (event, targ) or (event,); weights, shape (event, 1), or None
     "The whole fold in the types of the loop, in its stored order"
     col = lambda a: a[:, None] if a.ndim == 1 else a
     x = torch.as_tensor(np.ascontiguousarray(self.inputs, np.float32))

@@ -23,7 +23,7 @@ from ..core import OptionError, ShapeError, choose
 def weighted_mean(
     loss:Tensor, # Loss of each event, shape (event,), or of each output, shape (event, targ)
     wgt:Tensor|None=None, # Weights, shape (event,) or (event, 1); None for unit weights
-    norm:float|Tensor|None=None, # What to divide by; None for the sum of weights, which must not be zero
+    norm:float|Tensor|None=None, # What to divide by, shape (); None for the sum of weights, which must not be zero
 )->Tensor: # Shape ()
     "Average over the outputs, then the weighted mean over events; raises `ShapeError` if weights and events do not match"
     if loss.dim() > 1: loss = loss.flatten(1).mean(1)
@@ -37,14 +37,17 @@ def weighted_mean(
 class WeightedLoss(nn.Module, ABC):
     "Base of losses: `per_event` says what an event costs, the call takes weights"
     @abstractmethod
-    def per_event(self, pred:Tensor, targ:Tensor)->Tensor:
-        "Loss of each event, shape (event,), or of each of its outputs, shape (event, targ)"
+    def per_event(self,
+        pred:Tensor, # What the tail gave, shape (event, targ)
+        targ:Tensor, # Targets, shape (event, targ), or class indices, shape (event,)
+    )->Tensor: # Loss of each event, shape (event,), or of each of its outputs, shape (event, targ)
+        "What each event costs, without weights"
 
     def forward(self,
         pred:Tensor, # What the tail gave, shape (event, targ)
         targ:Tensor, # Targets, shape (event, targ), or class indices, shape (event,)
         wgt:Tensor|None=None, # Weights, shape (event,) or (event, 1)
-        norm:float|Tensor|None=None, # What to divide by; None for the sum of weights
+        norm:float|Tensor|None=None, # What to divide by, shape (); None for the sum of weights
     )->Tensor: # Shape ()
         "Weighted mean of the events' losses; raises `ShapeError` if the shapes do not match"
         return weighted_mean(self.per_event(pred, targ), wgt, norm)
@@ -115,7 +118,7 @@ class OwnWeightsLoss(nn.Module):
         pred:Tensor, # What the tail gave, shape (event, targ)
         targ:Tensor, # Targets, shape (event, targ), or class indices, shape (event,)
         wgt:Tensor|None=None, # Weights, shape (event,) or (event, 1)
-        norm:float|Tensor|None=None, # What to divide by, if the function cares
+        norm:float|Tensor|None=None, # What to divide by, shape (), if the function cares
     )->Tensor: # Shape ()
         "What the function says; raises `ShapeError` if it is not one number"
         loss = self.f(pred, targ, wgt, norm=norm) if self.takes_norm else self.f(pred, targ, wgt)

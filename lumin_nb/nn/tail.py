@@ -98,10 +98,10 @@ class ClassRegMulti(AbsTail):
         n_in:int, # Width of the body's output
         n_out:int, # Number of outputs
         objective:str, # 'binary', 'multilabel', 'multiclass' or 'regression'; see `parse_objective`
-        y_range:Sequence|np.ndarray|None=None, # Regression: (low, high) for all targets, or one pair for each; exclusive limits
-        bias_init:float|Sequence[float]|np.ndarray|None=None, # First bias, one for all or one for each output; None is 0
-        y_mean:float|Sequence[float]|np.ndarray|None=None, # Regression: mean of the targets; goes with `y_std`
-        y_std:float|Sequence[float]|np.ndarray|None=None, # Regression: spread of the targets
+        y_range:Sequence|np.ndarray|None=None, # Regression: (low, high) for all targets, or one pair for each, shape (targ, 2); exclusive limits
+        bias_init:float|Sequence[float]|np.ndarray|None=None, # First bias, one for all, or one for each output, shape (targ,); None is 0
+        y_mean:float|Sequence[float]|np.ndarray|None=None, # Regression: mean of the targets, one for all or shape (targ,); goes with `y_std`
+        y_std:float|Sequence[float]|np.ndarray|None=None, # Regression: spread of the targets, one for all or shape (targ,)
         lookup_init:InitFn=lookup_normal_init, # How the weights start
         freeze:bool=False, # Let training change nothing?
     ):

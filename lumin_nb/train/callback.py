@@ -7,15 +7,14 @@ __all__ = ['EVENTS', 'FitParams', 'Callback', 'as_callbacks', 'Caller', 'PredHan
 
 # %% ../../nbs/30_callback.ipynb #eb93f0c4
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..core import OptionError, ShapeError, _nearest, patch
+from ..core import OptionError, _nearest
 
 # %% ../../nbs/30_callback.ipynb #841c2d75
 EVENTS = ("on_train_begin", "on_epoch_begin", "on_fold_begin", "on_batch_begin", "on_forwards_end", "on_backwards_begin",
@@ -51,7 +50,7 @@ class FitParams:
     y_pred:Tensor|None = None # Output of the network, shape (event, targ): what the loss wants, or the prediction in state 'test'
     # The loss
     loss_func:Any = None # Called as loss(pred, targ, wgt)
-    loss_val:Tensor|None = None # Loss of the batch
+    loss_val:Tensor|None = None # Loss of the batch, shape ()
     loss_wgt:float = 1. # How much this batch counts in the mean of the epoch: its events, or 1 for a quantity of the whole batch
     mean_wgt:float = 1. # Mean event weight of the training folds, or of the validation fold
     # What came out
@@ -120,12 +119,16 @@ class Caller:
 class PredHandler(Callback):
     "Collects predictions in the order of the events; inherit from it to rescale or bin them"
     order = 100
-    def on_pred_begin(self): self.preds = []
+    def on_pred_begin(self):
+        "Begin anew"
+        self.preds = []
     def on_forwards_end(self):
+        "Keep the prediction of a batch"
         if self.fp.state == "test": self.preds.append(self.fp.y_pred.detach())
     def on_pred_end(self):
+        "Put the batches together"
         self.preds = torch.cat(self.preds).cpu()
 
-    def get_preds(self)->Tensor: # Shape (event, targ)
+    def get_preds(self)->Tensor: # Predictions, shape (event, targ)
         "What was predicted for all events"
         return self.preds

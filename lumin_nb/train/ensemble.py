@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-
 from tqdm.auto import tqdm
 
 from ..core import (DataError, FoldFileError, OptionError, atomic_path, child_seed, choose, need, patch, progress, refuse_existing, round_unc)
@@ -47,7 +45,8 @@ class Results(list):
         row:Mapping[str, Any], # One of the dictionaries
     )->str: # The line
         "A model on one line"
-        return f"model {row['id']} · fold {row['val_idx']} · best of {row['epochs']} epochs: {row['best_epoch']} · " + " · ".join(f"{k} {row[k]:.4g}" for k in self.lower_is_better)
+        scores = " · ".join(f"{k} {row[k]:.4g}" for k in self.lower_is_better)
+        return f"model {row['id']} · fold {row['val_idx']} · best of {row['epochs']} epochs: {row['best_epoch']} · {scores}"
     def __repr__(self): return f"{len(self)} models: " + ", ".join(f"{k} {v}" for k, v in self.summary().items()) if self else "no models"
     def _repr_html_(self): return self.to_df().to_html(index=False, float_format="%.4g") + f"<p>{self!r}</p>"
 
@@ -78,7 +77,8 @@ def _model_folds(fy:FoldYielder, i:int, n_models:int, excl:Sequence[int], unique
     "Folds that model i trains on, and the one it validates on"
     folds = [j for j in range(len(fy)) if j not in set(excl)]
     if len(folds) < 2: raise OptionError(f"{fy.path.name}: {len(folds)} folds are left; two are needed, one of them to validate on")
-    if unique and len(folds) < 2*n_models: raise OptionError(f"unique_trn_idxs: {n_models} models need {2*n_models} folds, {fy.path.name} has {len(folds)} to give")
+    if unique and len(folds) < 2*n_models:
+        raise OptionError(f"unique_trn_idxs: {n_models} models need {2*n_models} folds, {fy.path.name} has {len(folds)} to give")
     if unique:
         mine = [int(j) for j in np.array_split(folds, n_models)[i % n_models]]
         return mine[1:], mine[0]
@@ -87,15 +87,16 @@ def _model_folds(fy:FoldYielder, i:int, n_models:int, excl:Sequence[int], unique
 
 # %% ../../nbs/35_ensemble.ipynb #1042aa5a
 def _train_one(fy:FoldYielder, i:int, builder:ModelBuilder, folds:tuple, args:Mapping, cbs:list[Callback], metrics:list[EvalMetric], seed:int|None
-               )->tuple[Model, dict[str, Any]]:
-    "Train model i and sum up how it went"
+               )->dict[str, Any]:
+    "Train and save model i, and sum up how it went"
     start, (trn, val) = time.perf_counter(), folds
     log, best = cbs[-2], cbs[-1]
     model = Model(builder, seed=child_seed(seed, "model", i))
     model.fit(fy=fy, trn_idxs=trn, val_idx=val, cbs=[*cbs, *metrics], seed=child_seed(seed, "train", i), **args)
     at = (best.best_epoch if isinstance(best, SaveBest) and best.auto_reload else len(log.history["valid"])) - 1
     scores = {"loss": log.history["valid"][at], **{m.name: log.history[m.name][at] for m in metrics}}
-    return model, {"id": i, "val_idx": val, "trn_idxs": list(trn), "epochs": len(log.history["valid"]), "best_epoch": at + 1, **scores,
+    path = model.save(args["cb_savepath"]/f"model_{i}", overwrite=True)
+    return {"id": i, "path": str(path), "val_idx": val, "trn_idxs": list(trn), "epochs": len(log.history["valid"]), "best_epoch": at + 1, **scores,
                    "seconds": round(time.perf_counter()-start, 2), "history": log.history}
 
 # %% ../../nbs/35_ensemble.ipynb #b560c784
@@ -122,36 +123,38 @@ def train_models(
     verbose:int=1, # 0: nothing but a bar, 1: a line per model, 2: a line per epoch
 )->Results: # One dictionary per model; `Ensemble.from_results` makes an ensemble of them
     "Train several models, each with its own validation fold; raises `FoldFileError` if the folder holds a training already"
-    folder = Path(savepath)
-    results = _start(folder, resume, overwrite)
+    results = _start(folder := Path(savepath), resume, overwrite)
     args = {"n_epochs": n_epochs, "bs": bs, "train_on_weights": train_on_weights, "bulk_move": bulk_move, "cb_savepath": folder}
-    todo = [i for i in range(start_model_id, start_model_id + n_models) if i not in {r["id"] for r in results}]
+    todo = sorted(set(range(start_model_id, start_model_id + n_models)) - {r["id"] for r in results})
     plans = {i: _model_folds(fy, i - start_model_id, n_models, excl_idxs, unique_trn_idxs) for i in todo}
     try:
         for i in progress(todo, desc="Models"):
             metrics = as_callbacks([m() for m in metric_partials or []])
             results.lower_is_better |= {m.name: m.lower_is_better for m in metrics}
             log = MetricLogger(in_notebook() if live_fdbk is None else live_fdbk, verbose > 1, f"model {i} · ")
-            extra = [EarlyStopping(patience)] if patience else []
-            cbs = [*(c() for c in cb_partials or []), *extra, log, SaveBest(auto_reload=save_best)]
-            model, row = _train_one(fy, i, model_builder, plans[i], args, cbs, metrics, seed)
-            row["path"] = str(model.save(folder/f"model_{i}", overwrite=True))
-            results.append(row); results.save(folder/"results.json")
+            cbs = [*(c() for c in cb_partials or []), *[EarlyStopping(patience or 1)]*bool(patience), log, SaveBest(auto_reload=save_best)]
+            results.append(row := _train_one(fy, i, model_builder, plans[i], args, cbs, metrics, seed))
+            results.save(folder/"results.json")
             if verbose: tqdm.write(results.line(row))
     except BaseException as e:
-        e.add_note(f"train_models: {len(results)} of {len(results) + len(todo) - sum(r['id'] in todo for r in results)} models are done and kept in {folder} "
-                   f"({', '.join(Path(r['path']).name for r in results) or 'none'}); call again with resume=True to train the rest")
+        e.add_note(_kept(results, len({r["id"] for r in results} | set(todo)), folder))
         raise
     return results
 
 # %% ../../nbs/35_ensemble.ipynb #068fcdcd
+def _kept(results:Results, n:int, folder:Path)->str:
+    "What an interrupted training leaves"
+    names = ", ".join(Path(r["path"]).name for r in results) or "none"
+    return f"train_models: {len(results)} of {n} models are done and kept in {folder} ({names}); call again with resume=True to train the rest"
+
 def _start(folder:Path, resume:bool, overwrite:bool)->Results:
     "The results to begin with; nothing of an earlier training is touched unless asked"
     done = folder/"results.json"
     if resume and done.exists(): return load_results(folder)
     if not resume and not overwrite:
         for p in (done, *sorted(folder.glob("model_*.safetensors"))):
-            if p.exists(): raise FoldFileError(f"{folder} holds a training already ({p.name}). Give another savepath, resume=True to continue it, or overwrite=True to replace it")
+            if p.exists(): raise FoldFileError(f"{folder} holds a training already ({p.name}). Give another savepath, "
+                                               "resume=True to continue it, or overwrite=True to replace it")
     folder.mkdir(parents=True, exist_ok=True)
     return Results(folder=folder)
 
@@ -174,7 +177,8 @@ class Ensemble:
     def __len__(self): return len(self.models)
     def __getitem__(self, i:int)->Model: return self.models[i]
     def __iter__(self)->Iterator[tuple[float, Model]]: return iter(zip(self.weights, self.models))
-    def __repr__(self): return f"Ensemble of {len(self)} models for {self.model_builder.objective}, weights {self.weights.min():.3f} to {self.weights.max():.3f}"
+    def __repr__(self):
+        return f"Ensemble of {len(self)} models for {self.model_builder.objective}, weights {self.weights.min():.3f} to {self.weights.max():.3f}"
     def add_input_pipe(self,
         pipe:Scaler, # What scaled the inputs
     )->None:
@@ -256,7 +260,8 @@ def predict_oof(
     if len(seen) != len(self): raise DataError("which folds the models have seen is not known: make the ensemble with Ensemble.from_results")
     free = {i: [m for m in range(len(self)) if i not in seen[m]] for i in range(len(fy))}
     if lost := [i for i, ms in free.items() if not ms]:
-        raise DataError(f"{fy.path.name}: fold {', '.join(map(str, lost))} was trained on by all {len(self)} models, none is left to predict it. Take more models")
+        raise DataError(f"{fy.path.name}: fold {', '.join(map(str, lost))} was trained on by all {len(self)} models, "
+                        "none is left to predict it. Take more models")
     folds = [self.models[m].predict_folds(fy, [i for i in free if m in free[i]]) for m in range(len(self))]
     self._save_folds(fy, {i: self._combine([folds[m][i] for m in ms], self.weights[ms]) for i, ms in free.items()}, pred_name)
 

@@ -6,7 +6,6 @@
 __all__ = ['Model', 'model_from_save']
 
 # %% ../../nbs/31_model.ipynb #406e0d3a
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..core import (DataError, FeatureError, FoldFileError, OptionError, ShapeError, atomic_path, child_seed, get_device, make_rng,
+from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionError, atomic_path, child_seed, get_device, make_rng,
                            need, patch, seeded, to_np)
 from ..data.yielder import BatchYielder, FoldYielder
 from ..nn.builder import ModelBuilder
@@ -60,14 +59,16 @@ def get_param_count(
     return sum(p.numel() for p in self.model.parameters() if p.requires_grad or not trainable)
 
 @patch
-def get_weights(self:Model)->dict[str, Tensor]:
+def get_weights(
+    self:Model,
+)->dict[str, Tensor]: # Parameters and buffers by name, each of its own shape
     "A copy of all parameters and buffers"
     return {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
 @patch
 def set_weights(
     self:Model,
-    weights:Mapping[str, Tensor], # What `get_weights` gave
+    weights:Mapping[str, Tensor], # What `get_weights` gave: tensors by name, each of its own shape
 )->None:
     "Put parameters and buffers back"
     self.model.load_state_dict(weights)
@@ -133,7 +134,8 @@ def _fit_fold(self:Model, fp:FitParams, call:Caller, idx:int, by_args:Mapping)->
                          seed=child_seed(fp.seed, "batches", fp.epoch, idx), **by_args)
     call("on_fold_begin")
     tot, n, owns = torch.zeros((), device=self.device), 0., any(c.owns_loss for c in fp.cbs)
-    for fp.x, fp.y, fp.w in fp.by:
+    for batch in fp.by:
+        fp.x, fp.y, fp.w = batch
         self._fit_batch(fp, call, owns)
         tot += fp.loss_val.detach()*fp.loss_wgt
         n += fp.loss_wgt
@@ -155,7 +157,8 @@ def _fit_epoch(self:Model, fp:FitParams, call:Caller, state:str, idxs:Sequence[i
             if train and fp.stop: break
     fp.losses[state] = float(sum(t for t, _ in sums))/sum(n for _, n in sums)
     if not np.isfinite(fp.losses[state]):
-        raise DataError(f"the {state} loss is {fp.losses[state]} in epoch {fp.epoch}: the training diverged. Lower the learning rate, or look for extreme inputs or weights")
+        raise DataError(f"the {state} loss is {fp.losses[state]} in epoch {fp.epoch}: the training diverged. "
+                        "Lower the learning rate, or look for extreme inputs or weights")
     call("on_epoch_end")
 
 # %% ../../nbs/31_model.ipynb #f2c688b3
@@ -172,22 +175,21 @@ def _check_names(self:Model, fy:FoldYielder)->None:
 
 @patch
 def _check_fold(self:Model, data:Mapping, where:str)->None:
-    "Inputs fit the head, targets fit the objective"
-    self.model.head.check_inputs(data["inputs"])
-    y, n_out = data["targets"], self.n_out
-    if self.objective == "multiclass":
-        if y.min() < 0 or y.max() >= n_out or (y != y.round()).any():
-            raise DataError(f"{where}: classes must be whole numbers 0 to {n_out-1}; found {y.min()} to {y.max()}")
-    elif y.shape[1] != n_out: raise ShapeError(f"{where}: {y.shape[1]} targets for a network with {n_out} outputs")
-    elif self.objective in ("binary", "multilabel") and (y.min() < 0 or y.max() > 1):
-        raise DataError(f"{where}: targets of a classification must be 0 or 1; found {y.min()} to {y.max()}")
+    "Inputs fit the head, targets fit the tail; the message says where they do not"
+    try:
+        self.model.head.check_inputs(data["inputs"])
+        self.model.tail.prep_targets(data["targets"])
+    except LuminError as e:
+        e.args = (f"{where}: {e}",)
+        raise
 
 # %% ../../nbs/31_model.ipynb #b1c273b8
 def _mean_wgt(fy:FoldYielder, idxs:Sequence[int], use:bool)->float:
     "Mean event weight of some folds; raises `DataError` if it is not positive"
     if not use or "weights" not in fy.columns() or not len(idxs): return 1.
     w = fy.get_column("weights", fold_idx=list(idxs)).astype(float)
-    if w.sum() <= 1e-9*np.abs(w).sum(): raise DataError(f"{fy.path.name}: the weights of folds {list(idxs)} sum to {w.sum():.3g}; a positive sum is needed")
+    if w.sum() <= 1e-9*np.abs(w).sum():
+        raise DataError(f"{fy.path.name}: the weights of folds {list(idxs)} sum to {w.sum():.3g}; a positive sum is needed")
     return float(w.mean())
 
 @patch
@@ -251,7 +253,7 @@ def evaluate(
     "Mean loss of events"
     x = self._as_inputs(inputs)
     by = BatchYielder(x, bs or max(len(x), 1), self.objective, targets, weights, shuffle=False, drop_last=False, device=self.device)
-    self._check_fold({"inputs": x, "targets": by.targets.reshape(len(x), -1)}, "targets")
+    self._check_fold({"inputs": x, "targets": by.targets.reshape(len(x), -1)}, "evaluate")
     self.model.eval()
     norm = float(len(x)) if weights is None else float(np.sum(weights))
     if norm <= 0: raise DataError(f"weights sum to {norm:.3g}; a positive sum is needed")
@@ -270,10 +272,6 @@ def _as_inputs(self:Model, x:Any)->np.ndarray:
     if isinstance(x, pd.DataFrame): x = x[need(feats, x.columns, "the frame")].to_numpy(np.float32, na_value=np.nan)
     x = np.ascontiguousarray(to_np(x), dtype=np.float32)
     self.model.head.check_inputs(x)
-    if not np.isfinite(x).all():
-        j = (~np.isfinite(x)).any(0).argmax()
-        raise DataError(f"feature '{feats[j]}' is NaN or infinite in {(~np.isfinite(x[:, j])).sum()} of {len(x)} events. "
-                        "Prepare it as the training data were (a Scaler with missing='mean', say)")
     return x
 
 # %% ../../nbs/31_model.ipynb #26b344f5
@@ -290,7 +288,8 @@ def _predict_array(self:Model, x:np.ndarray, pred_cb:PredHandler, cbs:list[Callb
     try:
         with torch.set_grad_enabled(any(c.needs_grad for c in cbs)):
             call("on_pred_begin")
-            for fp.x, fp.y, fp.w in fp.by:
+            for batch in fp.by:
+                fp.x, fp.y, fp.w = batch
                 call("on_batch_begin")
                 fp.y_pred = self.to_pred(self.model(fp.x))
                 call("on_forwards_end"); call("on_batch_end")
@@ -329,7 +328,8 @@ def predict_folds(
 )->dict[int, np.ndarray]: # Predictions for each fold, shape (event, targ)
     "Predict folds of a file, without saving"
     self._check_names(fy)
-    return {i: to_np(self._predict_array(self._as_inputs(fy.get_fold(i)["inputs"]), pred_cb or PredHandler(), list(cbs), bs)) for i in fy._folds(None, idxs)}
+    one = lambda i: self._predict_array(self._as_inputs(fy.get_fold(i)["inputs"]), pred_cb or PredHandler(), list(cbs), bs)
+    return {i: to_np(one(i)) for i in fy._folds(None, idxs)}
 
 # %% ../../nbs/31_model.ipynb #00b252da
 @patch
@@ -375,7 +375,7 @@ def model_from_save(
     device:str|torch.device|None=None, # Where to compute
 )->Model: # The model
     "A model from its file; raises `FoldFileError` if it is missing, damaged or something else"
-    tensors, text = _read_model(name)
+    _, text = _read_model(name)
     model = Model(model_builder or ModelBuilder.from_json(text, custom=custom), seed=0, device=device)
     model.load(name)
     model.model.eval()

@@ -7,12 +7,11 @@ __all__ = ['EvalMetric', 'RocAucScore', 'BinaryAccuracy', 'AMS', 'SaveBest', 'Ea
 
 # %% ../../nbs/32_monitor.ipynb #5425f74c
 import os, sys
-from typing import Any
 
 import numpy as np
 import torch
 
-from ..core import OptionError, to_np
+from ..core import OptionError, import_extra, to_np
 from ..score import accuracy, ams_scan, roc_auc
 from .callback import Callback
 
@@ -204,7 +203,7 @@ class MetricLogger(Callback):
     def _plot(self)->None:
         "Draw the history into the place of the last drawing"
         import matplotlib.pyplot as plt
-        from IPython.display import display
+        display = import_extra("IPython.display", "dev").display
         from lumin_nb.plot import plot_history
         fig, ax = plt.subplots(figsize=(6, 3))
         plot_history([{k: self.history[k] for k in ("train", "valid") if self.history[k]}], ax=ax)

@@ -111,7 +111,7 @@ class LRScan:
     "What the range test found: learning rates, mean losses and a suggestion; draws itself"
     def __init__(self,
         lrs:np.ndarray, # Learning rates, shape (step,)
-        losses:np.ndarray, # Smoothed loss per repetition, shape (repetition, step); NaN after a repetition stopped
+        losses:np.ndarray, # Smoothed loss of each repetition, shape (model, step); NaN after a repetition stopped
     ): self.lrs, self.losses = np.asarray(lrs, float), np.asarray(losses, float)
 
     def suggestion(self)->float: # Learning rate
