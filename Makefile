@@ -59,7 +59,7 @@ serve: $(READY) ## Serve the site on http://localhost:4000, built anew when a no
 	  --pre-build nbdev-export --ignore '*/.ipynb_checkpoints/*'
 
 lab: $(READY) ## JupyterLab in nbs
-	jupyter lab --ip=$(HOST) --notebook-dir=nbs
+	env -u MPLBACKEND jupyter lab --ip=$(HOST) --notebook-dir=nbs
 
 hooks: $(READY) ## Once, to edit in Jupyter: notebooks are cleaned when saved, and git merges them cell by cell
 	nbdev-install-hooks

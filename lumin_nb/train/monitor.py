@@ -6,7 +6,7 @@
 __all__ = ['EvalMetric', 'RocAucScore', 'BinaryAccuracy', 'AMS', 'SaveBest', 'EarlyStopping', 'in_notebook', 'MetricLogger']
 
 # %% ../../nbs/32_monitor.ipynb #5425f74c
-import os, sys
+import io, os, sys
 
 import numpy as np
 import torch
@@ -203,11 +203,14 @@ class MetricLogger(Callback):
     def _plot(self)->None:
         "Draw the history into the place of the last drawing"
         import matplotlib.pyplot as plt
-        display = import_extra("IPython.display", "dev").display
-        from lumin_nb.plot import plot_history
-        fig, ax = plt.subplots(figsize=(6, 3))
-        plot_history([{k: self.history[k] for k in ("train", "valid") if self.history[k]}], ax=ax)
-        ax.set_title(self.line(), fontsize=9)
-        if self._display is None: self._display = display(fig, display_id=True)
-        else: self._display.update(fig)
+        from lumin_nb.plot import plot_history, style
+        ipd, png = import_extra("IPython.display", "dev"), io.BytesIO()
+        with style():
+            fig, ax = plt.subplots(figsize=(6, 3))
+            plot_history({k: self.history[k] for k in ("train", "valid") if self.history[k]}, ax=ax)
+            ax.set_title(self.line(), fontsize=9)
+            fig.savefig(png, dpi=90)
         plt.close(fig)
+        picture = ipd.Image(png.getvalue())  # Whatever the backend, the same picture is drawn over
+        if self._display is None: self._display = ipd.display(picture, display_id=True)
+        else: self._display.update(picture)
