@@ -66,6 +66,12 @@ def bulk_edges(
 # %% ../nbs/02_plot.ipynb #6385f77f
 def _colour(i:int)->str: return PALETTE[i % len(PALETTE)]
 
+def _colours(names:Sequence[str], given:Mapping[str, str]|None=None)->dict[str, str]:
+    "A colour by name: the one given, else the next of the palette that nobody was given"
+    given = given or {}
+    free = [c for c in PALETTE if c not in given.values()] or list(PALETTE)
+    return {k: free[i % len(free)] for i, k in enumerate(k for k in names if k not in given)} | dict(given)
+
 def _steps(ax:Axes, h:np.ndarray, e:np.ndarray, edges:np.ndarray, colour:str, label:str, fill:float=.12)->None:
     "A filled outline with error bars at the centres"
     ax.stairs(h, edges, color=colour, lw=1.5, label=label)
@@ -102,6 +108,7 @@ def plot_feat(
     norm:bool=True, # Divide by the class's sum of weights?
     bulk:tuple[float, float]=(1., 99.), # Percentiles that the range covers for every class
     log:bool=False, # Logarithmic counts?
+    colours:Mapping[str, str]|None=None, # Colour by class, to be the same in every plot; None, and those not named: the palette in order
     ax:Axes|None=None, # Where to draw; None for the current axes
 )->Axes: # `ax`
     "Distribution of a feature with statistical errors; raises `FeatureError` if a class has no weights"
@@ -111,11 +118,12 @@ def plot_feat(
     need(list(data), wgts, "wgts", kind="class")
     xs = {k: to_np(v).reshape(-1).astype(float) for k, v in data.items()}
     edges, heights = bulk_edges(list(xs.values()), bins, bulk) if isinstance(bins, int) else to_np(bins), []
-    for i, (k, x) in enumerate(xs.items()):
+    colours = _colours(list(data), colours)
+    for k, x in xs.items():
         w = np.ones(len(x)) if wgts[k] is None else to_np(wgts[k]).reshape(-1)
         tot = w[np.isfinite(x)].sum() if norm else 1.
         h, e = binned(x, edges, w)
-        _steps(ax, h/tot, e/tot, edges, _colour(i), _label(k, x, w))
+        _steps(ax, h/tot, e/tot, edges, colours[k], _label(k, x, w))
         heights.append(h/tot)
     ax.set(xlabel=_axis(name, unit), ylabel=_per_bin(edges, unit, norm), xlim=(edges[0], edges[-1]))
     if log: _log(ax, heights)
@@ -250,6 +258,7 @@ def plot_stack(
     factor:float=1., # Multiplies the line, not the stack
     bins:int|np.ndarray=25, # Number of bins, or their edges, shape (bin+1,)
     log:bool=True, # Logarithmic counts?
+    colours:Mapping[str, str]|None=None, # Colour by process, to be the same in every plot; None, and those not named: the palette in order
     ax:Axes|None=None, # Where to draw; None for the current axes
 )->Axes: # `ax`
     "Expected events by process, stacked, with the signal as a line; raises `FeatureError` if a process has no weights"
@@ -258,18 +267,19 @@ def plot_stack(
     need(list(data), data if wgts is None else wgts, "wgts", kind="process")
     edges = bulk_edges(list(data.values()), bins, (0., 100.)) if isinstance(bins, int) else to_np(bins)
     parts = {k: binned(x, edges, None if wgts is None else wgts[k]) for k, x in data.items()}
-    base = np.zeros(len(edges)-1)
-    for i, (k, (h, _)) in enumerate(parts.items()):
-        ax.stairs(base+h, edges, baseline=base, fill=True, color=_colour(i), alpha=.75, lw=0, label=k)
+    base, shown, colours = np.zeros(len(edges)-1), [next(iter(parts.values()))[0]], _colours(list(data), colours)
+    for k, (h, _) in parts.items():
+        ax.stairs(base+h, edges, baseline=base, fill=True, color=colours[k], alpha=.75, lw=0, label=k)
         base = base + h
     err = np.sqrt(sum(e**2 for _, e in parts.values()))
     ax.stairs(base+err, edges, baseline=base-err, fill=True, facecolor="none", edgecolor=".3", hatch="/////", lw=0, label="Stat. error")
     if signal:
-        line = factor*sum(parts[k][0] for k in signal)
+        shown.append(line := factor*sum(parts[k][0] for k in signal))
         ax.stairs(line, edges, color="k", lw=1.5, label=f"{' + '.join(signal)}{f' × {factor:g}' if factor != 1 else ''}")
     ax.set(xlabel=_axis(name, unit), ylabel=_per_bin(edges, unit, False).replace("Events", "Expected events"), xlim=edges[[0, -1]])
-    if log: _log(ax, [base, next(iter(parts.values()))[0]])
-    ax.legend(ncols=2, reverse=True)
+    if log: _log(ax, [base, *shown])
+    if len(ax.get_legend_handles_labels()[0]) <= 5: ax.legend(ncols=2, reverse=True)
+    else: ax.legend(ncols=3, reverse=True, loc="lower left", bbox_to_anchor=(0, 1))  # Above the axes, so that no bar is hidden
     return ax
 
 # %% ../nbs/02_plot.ipynb #a1d91073

@@ -100,14 +100,15 @@ def collinear_mass(
     p_b:Any, # Visible part of the other, shape (event, vec) [GeV]
     met_pt:Any, # Missing transverse momentum, shape (event,) [GeV]
     met_phi:Any, # Its azimuth, shape (event,) [rad]
-)->Any: # Mass, shape (event,) [GeV]; NaN where no neutrinos along the visible parts can make the missing momentum
+)->Any: # Mass, shape (event,) [GeV]; NaN where no neutrinos along the visible parts can make the missing momentum, or any could
     "Mass of a pair whose neutrinos fly along the visible decay products (Ellis et al., Nucl. Phys. B297 (1988) 221)"
     lib = _lib(p_a, p_b, met_pt, met_phi)
     x, y = met_pt*lib.cos(met_phi), met_pt*lib.sin(met_phi)
     with np.errstate(divide="ignore", invalid="ignore"):
         det = p_a[..., 0]*p_b[..., 1] - p_a[..., 1]*p_b[..., 0]
         f_a, f_b = (x*p_b[..., 1] - y*p_b[..., 0])/det, (y*p_a[..., 0] - x*p_a[..., 1])/det
-        ok = (f_a >= 0) & (f_b >= 0)
+        apart = lib.abs(det) > 1e-6*lib.hypot(p_a[..., 0], p_a[..., 1])*lib.hypot(p_b[..., 0], p_b[..., 1])  # A microradian
+        ok = apart & (f_a >= 0) & (f_b >= 0)
         return invariant_mass(p_a, p_b)*lib.sqrt(lib.where(ok, (1+f_a)*(1+f_b), float("nan")*f_a))
 
 # %% ../../nbs/13_hep.ipynb #079bff67
@@ -213,7 +214,7 @@ def _p4(df:pd.DataFrame, v:str)->np.ndarray:
 def tautau_features(
     df:pd.DataFrame, # `lep_, tau_, jet0_, jet1_` with `pt, eta, phi` (`m`, `jet_ht`) and `met_pt, met_phi`; NaN where missing [GeV, rad]
 )->pd.DataFrame: # One column per feature, index of `df`, float64 [GeV]
-    "HiggsML's derived features of a lepton, a hadronic tau, missing momentum and jets; raises `FeatureError` if a column lacks"
+    "HiggsML's derived features, with `m_col` for ATLAS' MMC mass; raises `FeatureError` if a column is missing"
     need([f"{v}_{k}" for v in ("lep", "tau") for k in ("pt", "eta", "phi")] + ["met_pt", "met_phi"], df, "df")
     c = {k: df[k].to_numpy(dtype=float) for k in df if k.endswith(("_pt", "_eta", "_phi"))}
     lep, tau, met = (_p4(df, v) for v in ("lep", "tau", "met"))

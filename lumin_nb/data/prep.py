@@ -170,6 +170,8 @@ def fit_output_pipe(
     targ_feats:str|Sequence[str], # Targets of a regression
     savename:str|Path|None=None, # Where to keep it as JSON
     norm_out:bool=True, # Scale? False passes values through
+    wgt:np.ndarray|None=None, # Event weights, shape (event,)
+    overwrite:bool=False, # Replace `savename` if it exists?
 )->Scaler: # What scales the targets
-    "Learn mean and spread of targets"
-    return fit_input_pipe(df, [targ_feats] if isinstance(targ_feats, str) else targ_feats, savename, norm_out)
+    "Learn mean and spread of targets; raises `DataError` for infinities, text, or NaN"
+    return fit_input_pipe(df, [targ_feats] if isinstance(targ_feats, str) else targ_feats, savename, norm_out, wgt, overwrite=overwrite)

@@ -6,7 +6,7 @@
 __all__ = ['FoldYielder', 'BatchYielder']
 
 # %% ../../nbs/11_yielder.ipynb #b333f095
-import hashlib, json
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..core import FeatureError, FoldFileError, OptionError, ShapeError, atomic_path, get_device, make_rng, need, patch
+from ..core import DataError, FeatureError, FoldFileError, OptionError, ShapeError, atomic_path, get_device, make_rng, need, patch
 from .foldfile import _ordered_folds, open_foldfile
+from .foldfile import content_id as file_content_id
 
 # %% ../../nbs/11_yielder.ipynb #4e66f5eb
 def _read_meta(f:h5py.File)->dict[str, Any]:
@@ -44,7 +45,7 @@ class FoldYielder:
         pred_file:str|Path|None=None, # Where predictions are kept; None: beside the fold file, 'x.preds.hdf5'
         cache_mb:float=512, # Folds are kept in memory up to this size [MB]
     ):
-        self.path = Path(foldfile)
+        self.path, self._content = Path(foldfile), None
         self.foldfile = open_foldfile(self.path)
         self.pred_file = Path(pred_file) if pred_file else self.path.with_name(self.path.stem + ".preds.hdf5")
         self.meta, self.attrs = _read_meta(self.foldfile), dict(self.foldfile.attrs)
@@ -55,8 +56,10 @@ class FoldYielder:
         self.n_folds = len(_ordered_folds(self.foldfile))
         self.fld_szs = [len(self.foldfile[f"fold_{i}/inputs"]) for i in range(self.n_folds)]
         self._cache, self._cache_left = {}, cache_mb*1e6
-        self._check_width()
-        self.ignore_feats = need(ignore_feats or [], self.input_feats, str(self.path))
+        try:
+            self._check_width()
+            self.ignore_feats = need(ignore_feats or [], self.input_feats, str(self.path))
+        except BaseException: self.foldfile.close(); raise
 
     def _check_width(self)->None:
         "The names and the columns of the inputs agree in number"
@@ -103,7 +106,7 @@ def _repr_html_(self:FoldYielder):
             "Ignored": ", ".join(self.ignore_feats) or "none", "Columns": ", ".join(self.columns()),
             "Size": f"{self.path.stat().st_size/1e6:.2f} MB"}
     cell = "<t{0} style='text-align:left'>{1}</t{0}>".format
-    return "<table>" + "".join(f"<tr>{cell('h', k)}{cell('d', v)}</tr>" for k, v in rows.items()) + "</table>"
+    return "<table class='dataframe'>" + "".join(f"<tr>{cell('h', k)}{cell('d', v)}</tr>" for k, v in rows.items()) + "</table>"
 
 # %% ../../nbs/11_yielder.ipynb #13ec8352
 @patch
@@ -111,15 +114,17 @@ def columns(
     self:FoldYielder,
 )->list[str]: # Names
     "Names of the data sets of a fold, saved predictions included"
-    preds = self._open_preds()
-    names = list(self.foldfile["fold_0"]) + (list(preds["fold_0"]) if preds is not None and "fold_0" in preds else [])
-    if preds is not None: preds.close()
-    return sorted(set(names), key=names.index)
+    names = list(self.foldfile["fold_0"])
+    if (preds := self._open_preds()) is not None:
+        names += [c for fold in _ordered_folds(preds) for c in preds[fold]]
+        preds.close()
+    return list(dict.fromkeys(names))
 
 @patch
 def _folds(self:FoldYielder, n_folds:int|None, fold_idx:int|Sequence[int]|None)->list[int]:
     "Which folds are meant; always by number"
     if n_folds is not None and fold_idx is not None: raise OptionError(f"{self.path.name}: give n_folds or fold_idx, not both")
+    if n_folds is not None and n_folds < 1: raise OptionError(f"n_folds: {n_folds} folds; give 1 or more")
     idxs = list(range(self.n_folds if n_folds is None else n_folds)) if fold_idx is None else [int(i) for i in np.atleast_1d(fold_idx)]
     for i in idxs:
         if not 0 <= i < self.n_folds: raise OptionError(f"{self.path.name} has folds 0 to {self.n_folds-1}; there is no fold {i}")
@@ -135,8 +140,9 @@ def get_column(
     add_newaxis:bool=False, # Shape (event, 1) instead of (event,)?
 )->np.ndarray: # The column, folds one after the other by number, shape (event, ...)
     "One column of one, some or all folds; raises `FeatureError` if it does not exist"
-    need(column, self.columns(), self.path.name, "column")
-    preds = self._open_preds()
+    inside = column in self.foldfile["fold_0"]  # Data of the file do not need the predictions
+    if not inside: need(column, self.columns(), self.path.name, "column")
+    preds = None if inside else self._open_preds()
     def read(i:int)->np.ndarray:
         src = preds if preds is not None and f"fold_{i}/{column}" in preds else self.foldfile
         if f"fold_{i}/{column}" not in src: raise FeatureError(f"{self.path.name}: '{column}' is missing in fold {i}; save it for every fold")
@@ -172,12 +178,12 @@ def get_fold(
     self:FoldYielder,
     idx:int, # Number of the fold
 )->dict[str, np.ndarray|None]: # inputs, shape (event, feat); targets, shape (event, targ); weights, shape (event, 1), or None
-    "Data of one fold, as copies that may be changed"
+    "Data of one fold, as copies that may be changed; NaN in the inputs becomes 0, infinities stay to be refused"
     raw = self._raw_fold(self._folds(None, idx)[0])
     col = lambda x: None if x is None else np.array(x[:, None] if x.ndim == 1 else x)
     x = raw["inputs"]
     if self.ignore_feats: x = x[:, [f not in self.ignore_feats for f in self.input_feats]]
-    return {"inputs": np.nan_to_num(x, copy=True), "targets": col(raw["targets"]), "weights": col(raw["weights"])}
+    return {"inputs": np.where(np.isnan(x), np.float32(0), x), "targets": col(raw["targets"]), "weights": col(raw["weights"])}
 
 # %% ../../nbs/11_yielder.ipynb #a0b2a743
 @patch
@@ -215,19 +221,20 @@ def get_use_cat_feats(self:FoldYielder)->list[str]:
 
 # %% ../../nbs/11_yielder.ipynb #97f61cd7
 @patch
-def _identity(self:FoldYielder)->str:
-    "What tells this data set from another: sizes, and the first rows of every fold"
-    h = hashlib.sha256(json.dumps(self.fld_szs).encode())
-    for i in range(self.n_folds):
-        for k in ("inputs", "targets"): h.update(np.ascontiguousarray(self.foldfile[f"fold_{i}/{k}"][:50]).tobytes())
-    return h.hexdigest()
+def content_id(
+    self:FoldYielder,
+)->str: # Fingerprint of the data
+    "What tells this data set from another"
+    if self._content is None: self._content = file_content_id(self.foldfile)
+    return self._content
 
 @patch
 def _open_preds(self:FoldYielder)->h5py.File|None:
     "The file of predictions, open for reading; None if there is none yet"
     if not self.pred_file.is_file(): return None
-    f = h5py.File(self.pred_file, "r")
-    if f.attrs.get("belongs_to") != self._identity():
+    try: f = h5py.File(self.pred_file, "r")
+    except OSError as e: raise FoldFileError(f"{self.pred_file} cannot be read ({str(e)[-80:]}). Move it away; the data are not in it") from e
+    if f.attrs.get("belongs_to") != self.content_id():
         f.close()
         raise FoldFileError(f"{self.pred_file.name} holds predictions for other data than {self.path.name} has now. "
                             "Move it away, or give FoldYielder another pred_file")
@@ -240,13 +247,16 @@ def save_preds(
     preds:Mapping[int, np.ndarray], # Prediction for each fold, shape (event,) or (event, targ)
     pred_name:str="pred", # Name of the column
 )->None:
-    "Save predictions of one or more folds beside the fold file; an earlier column of that name is replaced"
+    "Save predictions of one or more folds beside the fold file; an earlier prediction of that name is replaced, a column of the file never"
+    if pred_name in self.foldfile["fold_0"] or "/" in pred_name:
+        raise OptionError(f"pred_name: '{pred_name}' {'has a slash' if '/' in pred_name else f'is a column of {self.path.name}'}; choose another name")
     for i, p in preds.items():
         n = self.get_data_count(i)
         if len(p) != n: raise ShapeError(f"{self.path.name}: fold {i} has {n} events, the prediction {len(p)}")
+        if np.isnan(p).any(): raise DataError(f"{self.path.name}: the prediction for fold {i} is NaN in {np.isnan(p).sum()} places")
     old = self._open_preds()
     with atomic_path(self.pred_file, overwrite=True) as tmp, h5py.File(tmp, "w") as f:
-        f.attrs["belongs_to"] = self._identity()
+        f.attrs["belongs_to"] = self.content_id()
         for name in (old or ()): old.copy(name, f)
         for i, p in preds.items():
             grp = f.require_group(f"fold_{i}")

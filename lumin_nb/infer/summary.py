@@ -93,7 +93,7 @@ class AMSResult:
         cells = {"AMS": round_unc(self.ams, self.error), "cut": f"{self.cut:.4g}", "signal": f"{self.s:.4g}", "background": f"{self.b:.4g}"}
         cells |= ({"b<sub>r</sub>": f"{self.br:g}"} if self.br else {}) | ({"σ<sub>b</sub>/b": f"{self.unc_b:g}"} if self.unc_b else {})
         row = lambda tag, xs: "<tr>" + "".join(f"<{tag}>{x}</{tag}>" for x in xs) + "</tr>"
-        return f"<table>{row('th', cells)}{row('td', cells.values())}</table>"
+        return f"<table class='dataframe'>{row('th', cells)}{row('td', cells.values())}</table>"
 
 # %% ../../nbs/42_summary.ipynb #5010a0ed
 def ams_at_cut(

@@ -6,6 +6,7 @@
 __all__ = ['Model', 'model_from_save']
 
 # %% ../../nbs/31_model.ipynb #406e0d3a
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionEr
                            need, patch, seeded, to_np)
 from ..data.yielder import BatchYielder, FoldYielder
 from ..nn.builder import ModelBuilder
-from ..nn.loss import WeightedLoss
+from ..nn.loss import OwnWeightsLoss
 from .callback import Callback, Caller, FitParams, PredHandler, as_callbacks
 
 # %% ../../nbs/31_model.ipynb #faf5151c
@@ -34,7 +35,7 @@ class Model:
     ):
         self.model_builder, self.device, self.fit_params = model_builder, get_device(device), None
         self.model, self.opt, self.loss = model_builder.get_model(seed)
-        self.model.to(self.device)
+        self.model.to(self.device); self.loss.to(self.device)
 
     def __getitem__(self, part:int|str)->nn.Module: return getattr(self.model, part) if isinstance(part, str) else self.model[part]
     head = property(lambda self: self.model.head, doc="What takes the inputs")
@@ -91,28 +92,33 @@ def set_lr(
     "Set the learning rate of every parameter group"
     for g in self.opt.param_groups: g["lr"] = float(lr)
 @patch
-def get_mom(self:Model)->float:
-    "Momentum, or beta_1 of Adam, of the first parameter group"
+def get_mom(self:Model)->float|None:
+    "Momentum, or beta_1 of Adam, of the first parameter group; None for an optimiser without"
     g = self.opt.param_groups[0]
-    return g["betas"][0] if "betas" in g else g["momentum"]
+    return g["betas"][0] if "betas" in g else g.get("momentum") or None
 @patch
 def set_mom(
     self:Model,
     mom:float, # New momentum
 )->None:
-    "Set momentum, or beta_1 of Adam, of every parameter group"
-    for g in self.opt.param_groups: g.update({"betas": (float(mom), g["betas"][1])} if "betas" in g else {"momentum": float(mom)})
+    "Set momentum, or beta_1 of Adam, of every parameter group that has one"
+    for g in self.opt.param_groups:
+        if "betas" in g: g["betas"] = (float(mom), g["betas"][1])
+        elif g.get("momentum"): g["momentum"] = float(mom)
 
 # %% ../../nbs/31_model.ipynb #97c48b34
+def _batch_loss(loss:nn.Module, pred:Tensor, y:Tensor, w:Tensor|None, mean_wgt:float)->Tensor:
+    "Loss of a batch, shape (): the weighted sum over the number of events times the mean weight of all events"
+    if w is None: return loss(pred, y, None)
+    own = isinstance(loss, OwnWeightsLoss) and not loss.takes_norm  # A user's function gets weights with mean one
+    return loss(pred, y, w/mean_wgt) if own else loss(pred, y, w, norm=len(y)*mean_wgt)
+
 @patch
 def _fit_batch(self:Model, fp:FitParams, call:Caller, owns_loss:bool)->None:
     "Forward, loss and, in training, one step of the optimiser"
     call("on_batch_begin")
     fp.y_pred, fp.loss_wgt = self.model(fp.x), float(len(fp.y))
-    if not owns_loss:
-        if fp.w is None: fp.loss_val = fp.loss_func(fp.y_pred, fp.y, None)
-        elif isinstance(fp.loss_func, WeightedLoss): fp.loss_val = fp.loss_func(fp.y_pred, fp.y, fp.w, norm=len(fp.y)*fp.mean_wgt)
-        else: fp.loss_val = fp.loss_func(fp.y_pred, fp.y, fp.w/fp.mean_wgt)
+    if not owns_loss: fp.loss_val = _batch_loss(fp.loss_func, fp.y_pred, fp.y, fp.w, fp.mean_wgt)
     call("on_forwards_end")
     if fp.state == "train":
         self.opt.zero_grad(set_to_none=True)
@@ -128,7 +134,7 @@ def _fit_batch(self:Model, fp:FitParams, call:Caller, owns_loss:bool)->None:
 def _fit_fold(self:Model, fp:FitParams, call:Caller, idx:int, by_args:Mapping)->tuple[Tensor, float]:
     "All batches of one fold; the sum of their losses and of what they count"
     fp.fold_idx, data, train = idx, fp.fy.get_fold(idx), fp.state == "train"
-    self._check_fold(data, f"{fp.fy.path.name}, fold {idx}")
+    if fp.epoch == 1: self._check_fold(data, f"{fp.fy.path.name}, fold {idx}")
     bs = fp.bs if train or not by_args["bulk_move"] else len(data["targets"])
     fp.by = BatchYielder(**data, bs=bs, shuffle=train, drop_last=train, objective=self.objective, device=self.device,
                          seed=child_seed(fp.seed, "batches", fp.epoch, idx), **by_args)
@@ -217,7 +223,8 @@ def fit(
     seed:int|None=None, # Seed of the order of folds and batches, and of dropout
 )->list[Callback]: # The callbacks, with what they recorded
     "Train; raises `FeatureError`, `ShapeError` or `DataError` if the data do not fit the model, or the loss diverges"
-    cbs, idxs = as_callbacks(cbs), self._plan(fy, trn_idxs, val_idx)
+    if n_epochs < 1: raise OptionError(f"n_epochs: {n_epochs} epochs; give 1 or more")
+    cbs, idxs, outer, begun = as_callbacks(cbs), self._plan(fy, trn_idxs, val_idx), self.fit_params, []
     fp = self.fit_params = FitParams(self, cbs=cbs, fy=fy, n_epochs=n_epochs, bs=bs, trn_idxs=idxs, val_idx=val_idx, seed=seed,
                                      cb_savepath=None if cb_savepath is None else Path(cb_savepath), loss_func=self.loss)
     trn_wgt, val_wgt = _mean_wgt(fy, idxs, train_on_weights), _mean_wgt(fy, [] if val_idx is None else [val_idx], train_on_weights)
@@ -225,7 +232,7 @@ def fit(
     for c in cbs: c.model = self
     try:
         with seeded(child_seed(seed, "fit")):
-            call("on_train_begin")
+            for c in cbs: begun.append(c); c.on_train_begin()
             while fp.epoch < n_epochs and not fp.stop:
                 fp.epoch += 1
                 fp.trn_idxs, fp.mean_wgt = [idxs[i] for i in make_rng(child_seed(seed, "folds", fp.epoch)).permutation(len(idxs))], trn_wgt
@@ -236,9 +243,17 @@ def fit(
         fp.error = e
         raise
     finally:
-        try: call("on_train_end")
-        finally: self.fit_params = None; self.model.eval()
+        try: _end_all(begun, fp.error)
+        finally: self.fit_params = outer; self.model.eval()
     return cbs
+
+def _end_all(cbs:Sequence[Callback], error:BaseException|None)->None:
+    "Call `on_train_end` of all; one that fails does not keep the others from cleaning up"
+    errors = []
+    for c in cbs:
+        try: c.on_train_end()
+        except Exception as e: errors.append(e)
+    if errors and error is None: raise errors[0]
 
 # %% ../../nbs/31_model.ipynb #34a52c1a
 @patch
@@ -256,12 +271,11 @@ def evaluate(
     self._check_fold({"inputs": x, "targets": by.targets.reshape(len(x), -1)}, "evaluate")
     self.model.eval()
     norm = float(len(x)) if weights is None else float(np.sum(weights))
-    if norm <= 0: raise DataError(f"weights sum to {norm:.3g}; a positive sum is needed")
+    if not norm > 0: raise DataError(f"weights sum to {norm:.3g}; a positive sum is needed")
     tot = 0.
     for xb, y, w in by:
-        if isinstance(self.loss, WeightedLoss): tot += float(self.loss(self.model(xb), y, w, norm=1.))
-        else: tot += float(self.loss(self.model(xb), y, w))*(len(y) if w is None else float(w.sum()))
-    return tot/norm
+        tot += float(_batch_loss(self.loss, self.model(xb), y, w, norm/len(x)))*len(y)
+    return tot/len(x)
 
 # %% ../../nbs/31_model.ipynb #77694b9a
 @patch
@@ -269,7 +283,12 @@ def _as_inputs(self:Model, x:Any)->np.ndarray:
     "Inputs as float32 (event, feat): columns by name from a frame; missing values are refused"
     b = self.model_builder
     feats = [*b.cont_feats, *(b.cat_embedder.cat_names if b.cat_embedder is not None else [])]
-    if isinstance(x, pd.DataFrame): x = x[need(feats, x.columns, "the frame")].to_numpy(np.float32, na_value=np.nan)
+    if isinstance(x, pd.DataFrame):
+        try: x = x[need(feats, x.columns, "the frame")].to_numpy(np.float32, na_value=np.nan)
+        except (TypeError, ValueError) as e:
+            if isinstance(e, LuminError): raise
+            raise DataError(f"inputs: a feature holds text or objects where numbers are needed ({e})") from e
+    if not len(x): raise DataError("inputs: there are no events")
     x = np.ascontiguousarray(to_np(x), dtype=np.float32)
     self.model.head.check_inputs(x)
     return x
@@ -352,9 +371,17 @@ def load(
     name:str|Path, # File that `save` wrote
 )->None:
     "Take up the parameters of a saved model of the same recipe; raises `FoldFileError` if they do not fit"
-    tensors, _ = _read_model(name)
+    tensors, text = _read_model(name)
+    if (was := _names(text)) != (now := _names(self.model_builder.to_json())):
+        raise FoldFileError(f"{name} holds a model for other inputs or outputs: {was} there, {now} here")
     try: self.model.load_state_dict({k: v.to(self.device) for k, v in tensors.items()})
     except RuntimeError as e: raise FoldFileError(f"{name} holds another network than this model: {' '.join(str(e).split())[:300]}") from e
+
+def _names(recipe:str)->tuple:
+    "What a recipe takes and gives: objective, outputs, features, categories"
+    d = json.loads(recipe)
+    cats = (d.get("cat_embedder") or {}).get("cat_names") if isinstance(d.get("cat_embedder"), dict) else None
+    return d["objective"], d["n_out"], d["cont_feats"], cats
 
 def _read_model(name:str|Path)->tuple[dict[str, Tensor], str]:
     "Tensors and recipe of a saved model"

@@ -11,7 +11,7 @@ import io, os, sys
 import numpy as np
 import torch
 
-from ..core import OptionError, import_extra, to_np
+from ..core import OptionError, import_extra, refuse_existing, to_np
 from ..score import accuracy, ams_scan, roc_auc
 from .callback import Callback
 
@@ -25,6 +25,7 @@ class EvalMetric(Callback):
         wgt_name:str|None=None, # Column of the file with the weights to use; None: those of the training
         main_metric:bool=True, # May it decide which epoch is best? The first such metric does
     ):
+        if name in ("train", "valid"): raise OptionError(f"name: a metric cannot be called '{name}', which is a loss")
         self.name, self.lower_is_better, self.wgt_name, self.main_metric = name, lower_is_better, wgt_name, main_metric
 
     def evaluate(self,
@@ -115,7 +116,7 @@ class _Judge(Callback):
     "Base of callbacks that compare validation epochs"
     best, best_epoch = None, 0
     def on_train_begin(self):
-        self.best, self.best_epoch = None, 0
+        self.best, self.best_epoch, self.weights = None, 0, None
         if self.fp.val_idx is None: raise OptionError(f"{type(self).__name__} compares validation epochs: give fit a val_idx")
     def on_epoch_end(self):
         if self.fp.state == "valid": self.judged(self._improved())
@@ -135,7 +136,13 @@ class SaveBest(_Judge):
     def __init__(self,
         auto_reload:bool=True, # Put the best parameters back when the training ends?
         save:bool=False, # Also write them to `cb_savepath`/best.safetensors at each improvement?
-    ): self.auto_reload, self.save, self.weights = auto_reload, save, None
+    ): self.auto_reload, self.save = auto_reload, save
+
+    def on_train_begin(self):
+        super().on_train_begin()
+        if self.save:
+            if self.fp.cb_savepath is None: raise OptionError("SaveBest(save=True) needs a folder: give fit a cb_savepath")
+            refuse_existing(self.fp.cb_savepath/"best.safetensors")
 
     def judged(self,
         better:bool, # Is this epoch the best so far?
@@ -143,19 +150,17 @@ class SaveBest(_Judge):
         "Keep the parameters of a better epoch"
         if not better: return
         self.weights = self.model.get_weights()
-        if self.save:
-            if self.fp.cb_savepath is None: raise OptionError("SaveBest(save=True) needs a folder: give fit a cb_savepath")
-            self.model.save(self.fp.cb_savepath/"best", overwrite=self.fp.epoch > 1)
+        if self.save: self.model.save(self.fp.cb_savepath/"best", overwrite=True)
 
     def on_train_end(self):
         if self.auto_reload and self.weights is not None: self.model.set_weights(self.weights)
 
 # %% ../../nbs/32_monitor.ipynb #4abb587e
 class EarlyStopping(_Judge):
-    "Stops a training that has not improved for some epochs"
+    "Stops a training that has not improved for `patience` epochs"
     order, state_names = 40, ("best", "best_epoch")
     def __init__(self,
-        patience:int, # Validation epochs without improvement that are allowed
+        patience:int, # Validation epochs without improvement after which the training stops
     ):
         if patience < 1: raise OptionError(f"patience: {patience} epochs; give 1 or more")
         self.patience = patience
@@ -178,12 +183,12 @@ class MetricLogger(Callback):
     order, state_names = 20, ("history",)
     def __init__(self,
         show_plots:bool|None=None, # Growing plot? None: in a notebook
-        verbose:bool=False, # Print one line per epoch where there is no plot?
+        verbose:bool=True, # Print one line per epoch where there is no plot?
         name:str="", # Printed before each line
     ):
         self.show_plots, self.verbose, self.name = in_notebook() if show_plots is None else show_plots, verbose, name
 
-    def on_train_begin(self): self.history, self._display = {"train": [], "valid": []}, None
+    def on_train_begin(self): self.history, self._display, self.n_epochs = {"train": [], "valid": []}, None, self.fp.n_epochs
     def on_epoch_end(self):
         self.history[self.fp.state].append(self.fp.losses[self.fp.state])
         if self.fp.state == "valid":
@@ -193,7 +198,7 @@ class MetricLogger(Callback):
     def line(self)->str:
         "The last epoch on one line"
         vals = " · ".join(f"{k} {v[-1]:.4g}" for k, v in self.history.items() if v)
-        return f"{self.name}epoch {self.fp.epoch}/{self.fp.n_epochs} · {vals}"
+        return f"{self.name}epoch {len(self.history['train'])}/{self.n_epochs} · {vals}"
 
     def _show(self)->None:
         "Plot or print"

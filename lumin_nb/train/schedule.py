@@ -49,7 +49,7 @@ class OneCycle(Callback):
     def on_train_begin(self):
         per_epoch = sum(n_batches(self.fp.fy.fld_szs[i], self.fp.bs) for i in self.fp.trn_idxs)
         self.n_up, self.n_down = (max(round(n*per_epoch), 1) for n in self.lengths)
-        self.n, self.hist = 0, {"lr": [], "mom": []}
+        self.n, self.hist, self._before = 0, {"lr": [], "mom": []}, (self.model.get_lr(), self.model.get_mom())
 
     def at(self,
         n:int, # Number of the update
@@ -66,12 +66,17 @@ class OneCycle(Callback):
         if self.fp.state != "train": return
         lr, mom = self.at(self.n)
         self.model.set_lr(lr); self.hist["lr"].append(lr)
-        if mom is not None: self.model.set_mom(mom); self.hist["mom"].append(mom)
+        if mom is not None and self._before[1] is not None: self.model.set_mom(mom); self.hist["mom"].append(mom)
 
     def on_batch_end(self):
         if self.fp.state != "train": return
         self.n += 1
         if self.ends and self.n >= self.n_up + self.n_down: self.fp.stop = True
+
+    def on_train_end(self):  # A later training begins with the optimiser as it was
+        lr, mom = self._before
+        self.model.set_lr(lr)
+        if mom is not None: self.model.set_mom(mom)
 
 # %% ../../nbs/33_schedule.ipynb #9380d4df
 def n_batches(
@@ -87,7 +92,7 @@ class LRFinder(Callback):
     def __init__(self,
         n_steps:int, # Batches from the lowest to the highest learning rate
         lr_bounds:tuple[float, float]=(1e-5, 10.), # Lowest and highest learning rate
-        stop_factor:float=4., # Stop where the smoothed loss is this many times its minimum
+        stop_factor:float=4., # Stop where the smoothed loss has risen from its minimum by (this - 1) times that
         smooth:float=0.9, # Memory of the running mean of the loss, 0 (none) to 1
     ):
         if not 0 < lr_bounds[0] < lr_bounds[1]: raise OptionError(f"lr_bounds: {lr_bounds}; give 0 < low < high")
@@ -95,14 +100,17 @@ class LRFinder(Callback):
 
     def on_train_begin(self): self.lrs, self.losses, self.raw, self._mean = [], [], [], 0.
     def on_batch_begin(self):
+        if self.fp.state != "train": return
         lo, hi = self.lr_bounds
         self.model.set_lr(lo*(hi/lo)**(len(self.lrs)/max(self.n_steps-1, 1)))
 
     def on_batch_end(self):
+        if self.fp.state != "train": return
         loss, n = float(self.fp.loss_val.detach()), len(self.lrs) + 1
         self._mean = self.smooth*self._mean + (1-self.smooth)*loss
         self.lrs.append(self.model.get_lr()); self.raw.append(loss); self.losses.append(self._mean/(1-self.smooth**n))
-        diverged = not math.isfinite(loss) or self.losses[-1] > self.stop_factor*min(self.losses)
+        rise, scale = self.losses[-1] - min(self.losses), max(abs(min(self.losses)), self.losses[0] - min(self.losses))
+        diverged = not math.isfinite(loss) or rise > (self.stop_factor-1)*max(scale, 1e-12)
         if diverged: self.fp.loss_val = torch.zeros(())  # Not the loop's business to complain about
         if diverged or n >= self.n_steps: self.fp.stop = True
 
@@ -116,18 +124,26 @@ class LRScan:
 
     def suggestion(self)->float: # Learning rate
         "A tenth of the rate with the lowest mean loss: still falling, safely below divergence; a good top for `OneCycle`"
-        best = int(np.argmin(np.nanmean(self.losses, 0)))
+        ok = np.isfinite(self.losses).all(0)  # A mean over those that are left would favour survivors
+        best = int(np.argmin(self.losses[:, ok].mean(0))) if ok.any() else 0
         if best < 3: raise DataError("the loss only rises: the lowest learning rate is too high already. Lower lr_bounds")
-        return float(self.lrs[best]/10)
+        return float(self.lrs[ok][best]/10)
+
+    def _known(self)->float|None:
+        "The suggestion, if there is one"
+        try: return self.suggestion()
+        except DataError: return None
 
     def plot(self,
         ax=None, # Axes; None for the current ones
     ):
         "Loss against learning rate, with the suggestion"
         from lumin_nb.plot import plot_lr_range
-        return plot_lr_range(self.lrs, self.losses, self.suggestion(), ax=ax)
+        return plot_lr_range(self.lrs, self.losses, self._known(), ax=ax)
 
-    def __repr__(self): return f"LRScan: {self.losses.shape[0]} repetitions of {len(self.lrs)} steps, suggested learning rate {self.suggestion():.2g}"
+    def __repr__(self):
+        best = self._known()
+        return f"LRScan: {len(self.losses)} repetitions of {len(self.lrs)} steps, " + ("no suggestion" if best is None else f"suggested learning rate {best:.2g}")
 
 # %% ../../nbs/33_schedule.ipynb #a84d75e1
 def lr_find(
@@ -143,6 +159,7 @@ def lr_find(
     seed:int|None=0, # Seed of everything
 )->LRScan: # Learning rates, losses and a suggestion
     "Learning-rate range test"
+    if n_repeats == 0: raise OptionError("n_repeats: 0 repetitions; give 1 or more, or -1 for one per fold")
     runs, n_repeats = [], len(fy) if n_repeats < 0 else n_repeats
     for i in progress(range(n_repeats), desc="LR range test"):
         out = i % len(fy) if len(fy) > 1 else None
