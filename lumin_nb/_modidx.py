@@ -451,6 +451,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'lumin_nb.train.ensemble._setup': ('ensemble.html#_setup', 'lumin_nb/train/ensemble.py'),
                                          'lumin_nb.train.ensemble._sibling': ('ensemble.html#_sibling', 'lumin_nb/train/ensemble.py'),
                                          'lumin_nb.train.ensemble._start': ('ensemble.html#_start', 'lumin_nb/train/ensemble.py'),
+                                         'lumin_nb.train.ensemble._todo': ('ensemble.html#_todo', 'lumin_nb/train/ensemble.py'),
                                          'lumin_nb.train.ensemble._train_one': ('ensemble.html#_train_one', 'lumin_nb/train/ensemble.py'),
                                          'lumin_nb.train.ensemble.ensemble_from_results': ( 'ensemble.html#ensemble_from_results',
                                                                                             'lumin_nb/train/ensemble.py'),

@@ -279,7 +279,7 @@ def plot_stack(
     ax.set(xlabel=_axis(name, unit), ylabel=_per_bin(edges, unit, False).replace("Events", "Expected events"), xlim=edges[[0, -1]])
     if log: _log(ax, [base, *shown])
     if len(ax.get_legend_handles_labels()[0]) <= 5: ax.legend(ncols=2, reverse=True)
-    else: ax.legend(ncols=3, reverse=True, loc="lower left", bbox_to_anchor=(0, 1))  # Above the axes, so that no bar is hidden
+    else: ax.legend(ncols=3, columnspacing=1, reverse=True, loc="lower left", bbox_to_anchor=(0, 1))  # Above the axes, so that no bar is hidden
     return ax
 
 # %% ../nbs/02_plot.ipynb #a1d91073

@@ -67,7 +67,8 @@ def _read_json(path:Path, kind:str, keys:Sequence[str])->dict[str, Any]:
 
 def _sibling(path:Path, name:Any)->Path:
     "A file in the same folder; a name that leads elsewhere is refused"
-    if not isinstance(name, str) or Path(name).name != name: raise FoldFileError(f"{path} names {name!r} where a file of its own folder belongs")
+    if not isinstance(name, str) or Path(name).name != name:
+        raise FoldFileError(f"{path} names {name!r} where a file of its own folder belongs")
     return path.parent/name
 
 # %% ../../nbs/35_ensemble.ipynb #5ed72be7
@@ -95,7 +96,8 @@ def load_results(
 def _model_folds(fy:FoldYielder, i:int, n_models:int, excl:Sequence[int], unique:bool)->tuple[list[int], int|None]:
     "Folds that model i trains on, and the one it validates on"
     folds = [j for j in range(len(fy)) if j not in set(excl)]
-    if unknown := [j for j in excl if not 0 <= j < len(fy)]: raise OptionError(f"excl_idxs: {fy.path.name} has folds 0 to {len(fy)-1}; there is no fold {unknown[0]}")
+    if unknown := [j for j in excl if not 0 <= j < len(fy)]:
+        raise OptionError(f"excl_idxs: {fy.path.name} has folds 0 to {len(fy)-1}; there is no fold {unknown[0]}")
     if len(folds) < 2: raise OptionError(f"{fy.path.name}: {len(folds)} folds are left; two are needed, one of them to validate on")
     if unique and len(folds) < 2*n_models:
         raise OptionError(f"unique_trn_idxs: {n_models} models need {2*n_models} folds, {fy.path.name} has {len(folds)} to give")
@@ -116,7 +118,8 @@ def _train_one(fy:FoldYielder, i:int, builder:ModelBuilder, folds:tuple, args:Ma
     at = (best.best_epoch if isinstance(best, SaveBest) and best.auto_reload else len(log.history["valid"])) - 1
     scores = {"loss": log.history["valid"][at], **{m.name: log.history[m.name][at] for m in metrics}}
     path = model.save(args["cb_savepath"]/f"model_{i}", overwrite=True)
-    return {"id": i, "path": str(path), "data": fy.content_id(), "val_idx": val, "trn_idxs": list(trn), "epochs": len(log.history["valid"]), "best_epoch": at + 1, **scores,
+    return {"id": i, "path": str(path), "data": fy.content_id(), "val_idx": val, "trn_idxs": list(trn),
+            "epochs": len(log.history["valid"]), "best_epoch": at + 1, **scores,
                    "seconds": round(time.perf_counter()-start, 2), "history": log.history}
 
 # %% ../../nbs/35_ensemble.ipynb #b560c784
@@ -143,10 +146,9 @@ def train_models(
     verbose:int=1, # 0: nothing but a bar, 1: a line per model, 2: a line per epoch
 )->Results: # One dictionary per model; `Ensemble.from_results` makes an ensemble of them
     "Train several models, each with its own validation fold; raises `FoldFileError` if the folder holds a training already"
-    if n_models < 1: raise OptionError(f"n_models: {n_models} models; give 1 or more")
     results = _start(folder := Path(savepath), _setup(fy, bs, model_builder, seed), resume, overwrite)
     args = {"n_epochs": n_epochs, "bs": bs, "train_on_weights": train_on_weights, "bulk_move": bulk_move, "cb_savepath": folder}
-    todo = sorted(set(range(start_model_id, start_model_id + n_models)) - {r["id"] for r in results})
+    todo = _todo(results, start_model_id, n_models)
     plans = {i: _model_folds(fy, i, n_models, excl_idxs, unique_trn_idxs) for i in todo}
     try:
         for i in progress(todo, desc="Models"):
@@ -168,6 +170,11 @@ def _kept(results:Results, n:int, folder:Path)->str:
     names = ", ".join(Path(r["path"]).name for r in results) or "none"
     return f"train_models: {len(results)} of {n} models are done and kept in {folder} ({names}); call again with resume=True to train the rest"
 
+def _todo(results:Results, start:int, n_models:int)->list[int]:
+    "Models that are still to be trained"
+    if n_models < 1: raise OptionError(f"n_models: {n_models} models; give 1 or more")
+    return sorted(set(range(start, start + n_models)) - {r["id"] for r in results})
+
 def _setup(fy:FoldYielder, bs:int, builder:ModelBuilder, seed:int|None)->dict[str, Any]:
     "What the models of one training have in common"
     return {"data": fy.content_id(), "bs": bs, "seed": seed, "recipe": hashlib.sha256(builder.to_json().encode()).hexdigest()}
@@ -179,7 +186,8 @@ def _start(folder:Path, setup:Mapping[str, Any], resume:bool, overwrite:bool)->R
         old = load_results(folder)
         if other := [k for k in setup if old.setup.get(k) != setup[k]]:
             raise OptionError(f"{folder} holds a training with another {', '.join(other)}; resume=True needs the same. Give another savepath")
-        if lost := [r["path"] for r in old if not Path(r["path"]).is_file()]: raise FoldFileError(f"{lost[0]} is gone, though results.json lists it")
+        if lost := [r["path"] for r in old if not Path(r["path"]).is_file()]:
+            raise FoldFileError(f"{lost[0]} is gone, though results.json lists it")
         return old
     if not overwrite:
         for p in (done, *sorted(folder.glob("model_*.safetensors"))):
@@ -314,7 +322,8 @@ def save(
     refuse_existing(folder/"ensemble.json", overwrite)
     old = _read_json(folder/"ensemble.json", ENSEMBLE, ("members",))["members"] if (folder/"ensemble.json").exists() else []
     run = next(k for k in range(10_000) if not any((folder/f"member_{k}_{i}.safetensors").exists() for i in range(len(self))))
-    d = {"format": ENSEMBLE, "version": 1, "members": [f"member_{run}_{i}.safetensors" for i in range(len(self))], "weights": self.weights.tolist(), "results": self.results,
+    d = {"format": ENSEMBLE, "version": 1, "members": [f"member_{run}_{i}.safetensors" for i in range(len(self))],
+         "weights": self.weights.tolist(), "results": self.results,
          "input_pipe": None if self.input_pipe is None else self.input_pipe.to_dict(),
          "cat_maps": {f: {str(c): getattr(v, "item", lambda v=v: v)() for c, v in m.items()} for f, m in self.cat_maps.items()}}
     text = json.dumps(d, indent=1)  # Fails before anything is written

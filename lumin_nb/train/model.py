@@ -207,6 +207,15 @@ def _plan(self:Model, fy:FoldYielder, trn_idxs:Sequence[int]|None, val_idx:int|N
     if not idxs: raise OptionError(f"no folds are left to train on: {fy.path.name} has {len(fy)}, val_idx is {val_idx}")
     return idxs
 
+# %% ../../nbs/31_model.ipynb #1700d320
+def _end_all(cbs:Sequence[Callback], error:BaseException|None)->None:
+    "Call `on_train_end` of all; one that fails does not keep the others from cleaning up"
+    errors = []
+    for c in cbs:
+        try: c.on_train_end()
+        except Exception as e: errors.append(e)
+    if errors and error is None: raise errors[0]
+
 # %% ../../nbs/31_model.ipynb #1091de30
 @patch
 def fit(
@@ -246,14 +255,6 @@ def fit(
         try: _end_all(begun, fp.error)
         finally: self.fit_params = outer; self.model.eval()
     return cbs
-
-def _end_all(cbs:Sequence[Callback], error:BaseException|None)->None:
-    "Call `on_train_end` of all; one that fails does not keep the others from cleaning up"
-    errors = []
-    for c in cbs:
-        try: c.on_train_end()
-        except Exception as e: errors.append(e)
-    if errors and error is None: raise errors[0]
 
 # %% ../../nbs/31_model.ipynb #34a52c1a
 @patch

@@ -178,6 +178,7 @@ def in_notebook()->bool:
     shell = sys.modules["IPython"].get_ipython()
     return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
 
+# %% ../../nbs/32_monitor.ipynb #409c3a6f
 class MetricLogger(Callback):
     "Records losses and metrics; shows them as a growing plot in a notebook, or as one line per epoch"
     order, state_names = 20, ("history",)

@@ -74,9 +74,8 @@ class OneCycle(Callback):
         if self.ends and self.n >= self.n_up + self.n_down: self.fp.stop = True
 
     def on_train_end(self):  # A later training begins with the optimiser as it was
-        lr, mom = self._before
-        self.model.set_lr(lr)
-        if mom is not None: self.model.set_mom(mom)
+        self.model.set_lr(self._before[0])
+        if self._before[1] is not None: self.model.set_mom(self._before[1])
 
 # %% ../../nbs/33_schedule.ipynb #9380d4df
 def n_batches(
@@ -143,7 +142,8 @@ class LRScan:
 
     def __repr__(self):
         best = self._known()
-        return f"LRScan: {len(self.losses)} repetitions of {len(self.lrs)} steps, " + ("no suggestion" if best is None else f"suggested learning rate {best:.2g}")
+        hint = "no suggestion" if best is None else f"suggested learning rate {best:.2g}"
+        return f"LRScan: {len(self.losses)} repetitions of {len(self.lrs)} steps, {hint}"
 
 # %% ../../nbs/33_schedule.ipynb #a84d75e1
 def lr_find(
