@@ -11,7 +11,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'lumin_nb.core._listing': ('core.html#_listing', 'lumin_nb/core.py'),
                                'lumin_nb.core._nearest': ('core.html#_nearest', 'lumin_nb/core.py'),
                                'lumin_nb.core._sync': ('core.html#_sync', 'lumin_nb/core.py'),
-                               'lumin_nb.core._umask': ('core.html#_umask', 'lumin_nb/core.py'),
                                'lumin_nb.core.atomic_path': ('core.html#atomic_path', 'lumin_nb/core.py'),
                                'lumin_nb.core.bootstrap': ('core.html#bootstrap', 'lumin_nb/core.py'),
                                'lumin_nb.core.child_seed': ('core.html#child_seed', 'lumin_nb/core.py'),

@@ -8,7 +8,7 @@ __all__ = ['AXES', 'LuminError', 'FeatureError', 'OptionError', 'ShapeError', 'D
            'get_device', 'atomic_path', 'refuse_existing', 'round_unc', 'bootstrap', 'progress']
 
 # %% ../nbs/00_core.ipynb #198e6bf5
-import difflib, math, os, tempfile
+import difflib, hashlib, json, math, os, stat, tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -147,8 +147,8 @@ def child_seed(
 )->int|None: # Seed of the part, below 2^63
     "An independent seed for a named part of a seeded whole"
     if seed is None: return None
-    words = [int.from_bytes(str(k).encode(), "little") if isinstance(k, str) else int(k) for k in keys]
-    return int(np.random.SeedSequence([int(seed), *words]).generate_state(1, np.uint64)[0] >> 1)
+    text = json.dumps([int(seed), *(k if isinstance(k, str) else int(k) for k in keys)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 # %% ../nbs/00_core.ipynb #857f0eca
 @contextmanager
@@ -184,15 +184,16 @@ def atomic_path(
     overwrite:bool=False, # Replace a file that exists?
 )->Iterator[Path]: # Temporary path in the same folder: write there
     "Write a file completely or not at all; raises `FoldFileError` if it exists and `overwrite` is False"
-    path = Path(path)
+    path = Path(path).resolve()  # A link stays a link: its target is replaced
     refuse_existing(path, overwrite)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_UMASK
     path.parent.mkdir(parents=True, exist_ok=True)
     fd, tmp = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(fd)
     try:
         yield Path(tmp)
         _sync(Path(tmp))
-        os.chmod(tmp, 0o666 & ~_umask())
+        os.chmod(tmp, mode)
         os.replace(tmp, path)
     finally: Path(tmp).unlink(missing_ok=True)
 
@@ -205,10 +206,7 @@ def refuse_existing(
     if Path(path).exists() and not overwrite:
         raise FoldFileError(f"{path} exists. Give another name, or overwrite=True to replace it")
 
-def _umask()->int:
-    "The process's umask, which can only be read by setting it"
-    os.umask(mask := os.umask(0))
-    return mask
+os.umask(_UMASK := os.umask(0o077))  # It can only be read by setting it, so that is done once
 
 def _sync(path:Path)->None:
     "Ask the operating system to put the file on the disk"
@@ -235,7 +233,8 @@ def bootstrap(
 )->np.ndarray: # The statistic of each replica, shape (n,)
     "Distribution of a statistic under resampling of events"
     rng, arrs = make_rng(seed), [a if a is None else np.asarray(a) for a in arrays]
-    size = len(next(a for a in arrs if a is not None))
+    if len(sizes := {len(a) for a in arrs if a is not None}) != 1: raise ShapeError(f"bootstrap: arrays of lengths {sorted(sizes)}; give equal ones")
+    size = sizes.pop()
     out = []
     for _ in range(n):
         i = rng.integers(size, size=size)

@@ -198,11 +198,14 @@ def auc_with_error(
     wgt:np.ndarray|None=None, # Weights, of either sign, shape (event,); None for ones
     n:int=100, # Bootstrap replicas
     seed:int|np.random.Generator|None=0, # Seed of the draws
-)->tuple[float, float]: # Area under the ROC curve, and its error
+)->tuple[float, float]: # Area under the ROC curve, and its error: infinite if a replica leaves a class without weight
     "ROC AUC and its bootstrap error; raises `ShapeError`, `DataError`"
     r = _ranked(score, targ, wgt)
-    def auc(s:np.ndarray, b:np.ndarray)->float: return _area(np.append(0., b/b[-1]), np.append(0., s/s[-1]))
-    return auc(*r.sums()), float(_replicas(auc, r, n, seed).std(ddof=1))
+    def auc(s:np.ndarray, b:np.ndarray)->float:
+        if s[-1] <= 0 or b[-1] <= 0: return np.nan  # Signed weights of a replica may leave a class with nothing
+        return _area(np.append(0., b/b[-1]), np.append(0., s/s[-1]))
+    reps = _replicas(auc, r, n, seed)
+    return auc(*r.sums()), float(reps.std(ddof=1)) if np.isfinite(reps).all() else np.inf
 
 # %% ../nbs/03_score.ipynb #d03ccc41
 def ams_with_error(

@@ -163,7 +163,8 @@ def _moments(x:np.ndarray, w:np.ndarray, feats:Sequence[str])->tuple[np.ndarray,
     x0 = np.where(ok, x, 0.)
     mean = (w[:, None]*x0).sum(0)/sw
     var = (w[:, None]*ok*(x0-mean)**2).sum(0)/sw
-    return mean, np.sqrt(np.maximum(var, 0.))
+    varies = np.array([np.ptp(x[o, j]) > 0 if o.any() else False for j, o in enumerate(ok.T)])  # A constant has no spread, whatever rounding says
+    return np.where(varies, mean, x0.max(0, where=ok, initial=-np.inf)), np.where(varies, np.sqrt(np.maximum(var, 0.)), 0.)
 
 def fit_output_pipe(
     df:pd.DataFrame, # Training events

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..core import DataError, FoldFileError, OptionError, atomic_path, choose, patch, seeded
+from ..core import DataError, FoldFileError, LuminError, OptionError, atomic_path, choose, patch, seeded
 from .body import FullyConnected
 from .head import CatEmbedder, CatEmbHead
 from .layers import InitFn, lookup_act, lookup_normal_init, lookup_uniform_init
@@ -168,7 +168,10 @@ class _Sources:
         except ValueError as e: raise DataError(f"from_json: not JSON ({e})") from e
         if not isinstance(d, dict) or d.get("format") != _FORMAT: raise DataError(f"from_json: not a recipe; 'format' should be '{_FORMAT}'")
         known = [f.name for f in fields(cls)]
-        return cls(**{choose(k, known, "from_json"): _decode(v, custom or {}) for k, v in d.items() if k != "format"})
+        try: return cls(**{choose(k, known, "from_json"): _decode(v, custom or {}) for k, v in d.items() if k != "format"})
+        except LuminError: raise
+        except (TypeError, ValueError, KeyError, AttributeError) as e:
+            raise DataError(f"from_json: not a recipe, {type(e).__name__}: {e}") from e
 
     @classmethod
     def load(cls,
@@ -200,6 +203,7 @@ class ModelBuilder(_Sources):
     freeze_tail:bool=False # Let training change nothing in the tail?
 
     def __post_init__(self)->None:
+        if isinstance(self.cont_feats, str): raise OptionError(f"cont_feats: give a list of names, not the text '{self.cont_feats}'")
         self.objective, self.cont_feats = parse_objective(self.objective, self.n_out), list(self.cont_feats)
         for part in self.model_args or {}: choose(part, AUTO_ARGS, "model_args")
         self.model_args = {part: dict(deepcopy((self.model_args or {}).get(part) or {})) for part in AUTO_ARGS}

@@ -144,7 +144,11 @@ def _third(f:Callable)->bool:
 def as_loss(
     loss:Any # `WeightedLoss`, loss of `torch.nn` (class, partial or instance), or function of (pred, targ) or (pred, targ, wgt)
 )->nn.Module: # Takes (pred, targ, wgt=None, norm=None)
-    "Anything that can be a loss, as one that takes weights; raises `OptionError` for what cannot"
+    """Anything that can be a loss, as one that takes weights; raises `OptionError` for what cannot
+
+    Options that change what an event costs are kept. The mean is over event weights: `weight` and `ignore_index` of cross-entropy scale or zero an
+    event's cost, they do not change what the sum is divided by, as torch does.
+    """
     if isinstance(loss.func if isinstance(loss, partial) else loss, type): loss = loss()
     if isinstance(loss, (WeightedLoss, OwnWeightsLoss)): return loss
     base = loss.func if isinstance(loss, partial) else loss
