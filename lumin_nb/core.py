@@ -183,19 +183,23 @@ def atomic_path(
     path:str|Path, # The file to be written
     overwrite:bool=False, # Replace a file that exists?
 )->Iterator[Path]: # Temporary path in the same folder: write there
-    "Write a file completely or not at all; raises `FoldFileError` if it exists and `overwrite` is False"
+    "Write a file completely or not at all; raises `FoldFileError` if it exists and `overwrite` is False, or cannot be written"
     path = Path(path).resolve()  # A link stays a link: its target is replaced
     refuse_existing(path, overwrite)
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_UMASK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd, tmp = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(fd)
+    tmp = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd, tmp = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        os.close(fd)
         yield Path(tmp)
         _sync(Path(tmp))
         os.chmod(tmp, mode)
         os.replace(tmp, path)
-    finally: Path(tmp).unlink(missing_ok=True)
+    except OSError as e:
+        raise FoldFileError(f"{path} could not be written: {e}. Nothing was left behind, and no file was replaced") from e
+    finally:
+        if tmp: Path(tmp).unlink(missing_ok=True)
 
 # %% ../nbs/00_core.ipynb #6ce36010
 def refuse_existing(

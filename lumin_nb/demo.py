@@ -143,12 +143,13 @@ def train(
     n_epochs:int=15, # Epochs of each
     bs:int=128, # Events per batch
     br:float=10., # Regularisation of the AMS
+    totals:tuple[float, float]|None=None, # Expected (signal, background) before the cut, for the AMS
     seed:int=0, # Seed of everything
     verbose:int=0, # 1: a line per network, 2: a line per epoch
 )->Results: # What `train_models` found
     "Train the ensemble"
     up = max(n_epochs//3, 1)
-    ams = partial(AMS, name="max AMS", n_total=sum(fy.fld_szs), wgt_name="expected", br=br, min_events=10, main_metric=False)
+    ams = partial(AMS, name="max AMS", totals=totals, wgt_name="expected", br=br, min_events=10, main_metric=False)
     return train_models(fy, n_models, bs, recipe(fy), n_epochs, savepath=out, seed=seed, verbose=verbose, live_fdbk=False,
                         cb_partials=[partial(OneCycle, (up, max(n_epochs-up, 1)), (1e-3, 1e-2, 1e-5))],
                         metric_partials=[partial(RocAucScore, main_metric=False), ams])
@@ -267,7 +268,8 @@ def new_folder(
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise FoldFileError(f"{folder} exists and is not empty. Give another --out; nothing is overwritten")
     else: folder = next(p for i in range(1, 10_000) if not (p := Path(f"lumin_demo_{data}" + (f"_{i}" if i > 1 else ""))).exists())
-    folder.mkdir(parents=True, exist_ok=True)
+    try: folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e: raise FoldFileError(f"{folder} cannot be made: {e}") from e
     return folder
 
 def _subset(task:Task, n:int, seed:int)->Task:
@@ -287,6 +289,7 @@ def run_demo(
     log=print, # Where lines go
 )->dict[str, Any]: # What `measure` gave, the folder, and the files
     "Find H→ττ with an ensemble of networks and write a report; raises `OptionError` for an unknown data set, `FoldFileError` for a used folder"
+    if seed < 0: raise OptionError(f"seed: {seed}; give 0 or more")
     if n_models < 2: raise OptionError(f"models: {n_models}; out-of-fold predictions need 2 or more")
     start, task = time.perf_counter(), LOADERS[choose(data, LOADERS, "data")]()
     folder = new_folder(out, data)
@@ -294,7 +297,7 @@ def run_demo(
     log(f"{task.title}\n{len(task.df):,} events, {len(task.cont_feats)} features, {len(task.cat_feats)} categories")
     trn, held = prepare(task, folder, n_folds=max(min(10, n_models), 2), seed=seed)
     log(f"{n_models} networks learn on {sum(trn.fld_szs):,} events in {len(trn)} folds; {sum(held.fld_szs):,} are held out")
-    results = train(trn, folder/"models", n_models, 6 if fast else 15, br=task.br, seed=seed, verbose=verbose)
+    results = train(trn, folder/"models", n_models, 6 if fast else 15, br=task.br, totals=(task.sums[1], task.sums[0]), seed=seed, verbose=verbose)
     ens = Ensemble.from_results(results)
     ens.add_input_pipe(trn.input_pipe, trn.cat_maps); ens.save(folder/"ensemble")
     res = measure(ens, trn, held, task)

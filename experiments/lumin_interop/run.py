@@ -200,7 +200,6 @@ def main() -> int:
             table = make_table()
             df2foldfile(frame(table), savename=work / f"ours_{name}.hdf5", overwrite=True, **arguments(name, lumin=False))
             tables["ours", name] = {k: v.copy() for k, v in table.items()}
-            if name == "two_targets": table["pt"][5] = np.inf  # Refused by our writer, so only LUMIN writes it
             np.savez(work / f"table_{name}.npz", **table)
             tables["lumin", name] = table
         shutil.copy(work / "ours_classes.hdf5", work / "pred.hdf5")

@@ -18,13 +18,14 @@ import torch
 from torch import Tensor
 
 from ..core import DataError, FeatureError, FoldFileError, OptionError, ShapeError, atomic_path, get_device, make_rng, need, patch
-from .foldfile import _ordered_folds, open_foldfile
+from .foldfile import _ordered_folds, h5_image, memory_h5, open_foldfile
 from .foldfile import content_id as file_content_id
 
 # %% ../../nbs/11_yielder.ipynb #4e66f5eb
 def _read_meta(f:h5py.File)->dict[str, Any]:
     "The JSON texts of meta_data, with category codes as integers again"
-    meta = {k: json.loads(v[()]) for k, v in f["meta_data"].items()} if "meta_data" in f else {}
+    try: meta = {k: json.loads(v[()]) for k, v in f["meta_data"].items()} if "meta_data" in f else {}
+    except (ValueError, TypeError) as e: raise FoldFileError(f"{f.filename}: meta_data is damaged ({e})") from e
     meta["cat_maps"] = {feat: {int(c): v for c, v in m.items()} for feat, m in (meta.get("cat_maps") or {}).items()}
     return meta
 
@@ -48,7 +49,9 @@ class FoldYielder:
         self.path, self._content = Path(foldfile), None
         self.foldfile = open_foldfile(self.path)
         self.pred_file = Path(pred_file) if pred_file else self.path.with_name(self.path.stem + ".preds.hdf5")
-        self.meta, self.attrs = _read_meta(self.foldfile), dict(self.foldfile.attrs)
+        try: self.meta = _read_meta(self.foldfile)
+        except FoldFileError: self.foldfile.close(); raise
+        self.attrs = dict(self.foldfile.attrs)
         self.orig_cont_feats = list(self.meta.get("cont_feats", cont_feats or []))
         self.cat_feats = list(self.meta.get("cat_feats", cat_feats or []))
         self.targ_feats, self.wgt_feat, self.cat_maps = self.meta.get("targ_feats"), self.meta.get("wgt_feat"), self.meta["cat_maps"]
@@ -255,13 +258,14 @@ def save_preds(
         if len(p) != n: raise ShapeError(f"{self.path.name}: fold {i} has {n} events, the prediction {len(p)}")
         if np.isnan(p).any(): raise DataError(f"{self.path.name}: the prediction for fold {i} is NaN in {np.isnan(p).sum()} places")
     old = self._open_preds()
-    with atomic_path(self.pred_file, overwrite=True) as tmp, h5py.File(tmp, "w") as f:
+    with atomic_path(self.pred_file, overwrite=True) as tmp, memory_h5() as f:
         f.attrs["belongs_to"] = self.content_id()
         for name in (old or ()): old.copy(name, f)
         for i, p in preds.items():
             grp = f.require_group(f"fold_{i}")
             if pred_name in grp: del grp[pred_name]
             grp[pred_name] = np.asarray(p, np.float32)
+        tmp.write_bytes(h5_image(f))
     if old is not None: old.close()
 
 @patch

@@ -180,7 +180,7 @@ class _Sources:
     )->"ModelBuilder":
         "Read a recipe from a file; raises `FoldFileError` if it is none"
         try: return cls.from_json(Path(path).read_text(encoding="utf-8"), custom)
-        except (DataError, UnicodeDecodeError) as e: raise FoldFileError(f"{path} is not a recipe of a ModelBuilder: {e}") from e
+        except (DataError, UnicodeDecodeError, OSError) as e: raise FoldFileError(f"{path} is not a recipe of a ModelBuilder: {e}") from e
 
 # %% ../../nbs/26_builder.ipynb #890b5249
 @dataclass(repr=False, eq=False)

@@ -7,7 +7,7 @@ __all__ = ['CatEmbedder', 'AbsHead', 'CatEmbHead']
 
 # %% ../../nbs/21_head.ipynb #06b85dd9
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -27,6 +27,7 @@ class CatEmbedder:
     cat_szs:Sequence[int] # Number of codes of each; codes run from 0 to size-1
     emb_szs:Sequence[int]|None=None # Width of each one's vectors; None: half the number of codes, at most `max_emb_sz`
     max_emb_sz:int=50 # Largest automatic width
+    categories:Mapping[str,Sequence]|None=None # What each feature's codes mean, in their order; None if nobody knows
 
     def __post_init__(self)->None:
         self.cat_names, self.cat_szs = [str(n) for n in self.cat_names], [int(s) for s in self.cat_szs]
@@ -46,7 +47,8 @@ class CatEmbedder:
         "Read names and numbers of codes from a fold file; raises `FeatureError` if a feature has no category map"
         used = fy.get_use_cat_feats() if hasattr(fy, "get_use_cat_feats") else fy.cat_feats
         names = need(used, fy.cat_maps, "cat_maps", kind="categorical feature")
-        return cls(names, [1+max(map(int, fy.cat_maps[n])) for n in names], emb_szs, max_emb_sz)
+        cats = {n: [fy.cat_maps[n].get(c) for c in range(1+max(fy.cat_maps[n]))] for n in names}
+        return cls(names, [1+max(map(int, fy.cat_maps[n])) for n in names], emb_szs, max_emb_sz, cats)
 
     def to_dict(self)->dict[str,Any]:
         "As plain lists and numbers, for a JSON file"

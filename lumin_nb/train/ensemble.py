@@ -113,10 +113,11 @@ def _train_one(fy:FoldYielder, i:int, builder:ModelBuilder, folds:tuple, args:Ma
     start, (trn, val) = time.perf_counter(), folds
     log, best = cbs[-2], cbs[-1]
     model = Model(builder, seed=child_seed(seed, "model", i))
-    model.fit(fy=fy, trn_idxs=trn, val_idx=val, cbs=[*cbs, *metrics], seed=child_seed(seed, "train", i), **args)
+    model.fit(fy=fy, trn_idxs=trn, val_idx=val, cbs=[*cbs, *metrics], seed=child_seed(seed, "train", i),
+              **args | {"cb_savepath": args["cb_savepath"]/str(i)})
     at = (best.best_epoch if isinstance(best, SaveBest) and best.auto_reload else len(log.history["valid"])) - 1
     scores = {"loss": log.history["valid"][at], **{m.name: log.history[m.name][at] for m in metrics}}
-    path = model.save(args["cb_savepath"]/f"model_{i}", overwrite=True)
+    path = model.save(args["cb_savepath"].parent/f"model_{i}", overwrite=True)
     return {"id": i, "path": str(path), "data": fy.content_id(), "val_idx": val, "trn_idxs": list(trn),
             "epochs": len(log.history["valid"]), "best_epoch": at + 1, **scores,
                    "seconds": round(time.perf_counter()-start, 2), "history": log.history}
@@ -145,8 +146,8 @@ def train_models(
     verbose:int=1, # 0: nothing but a bar, 1: a line per model, 2: a line per epoch
 )->Results: # One dictionary per model; `Ensemble.from_results` makes an ensemble of them
     "Train several models, each with its own validation fold; raises `FoldFileError` if the folder holds a training already"
-    results = _start(folder := Path(savepath), _setup(fy, bs, model_builder, seed), resume, overwrite)
-    args = {"n_epochs": n_epochs, "bs": bs, "train_on_weights": train_on_weights, "bulk_move": bulk_move, "cb_savepath": folder}
+    results = _start(folder := Path(savepath), _setup(fy, bs, n_epochs, model_builder, seed), resume, overwrite)
+    args = {"n_epochs": n_epochs, "bs": bs, "train_on_weights": train_on_weights, "bulk_move": bulk_move, "cb_savepath": folder/"callbacks"}
     todo = _todo(results, start_model_id, n_models)
     plans = {i: _model_folds(fy, i, n_models, excl_idxs, unique_trn_idxs) for i in todo}
     try:
@@ -154,7 +155,7 @@ def train_models(
             metrics = as_callbacks([m() for m in metric_partials or []])
             results.lower_is_better |= {m.name: m.lower_is_better for m in metrics}
             log = MetricLogger(in_notebook() if live_fdbk is None else live_fdbk, verbose > 1, f"model {i} · ")
-            cbs = [*(c() for c in cb_partials or []), *[EarlyStopping(patience or 1)]*bool(patience), log, SaveBest(auto_reload=save_best)]
+            cbs = [*(c() for c in cb_partials or []), *([] if patience is None else [EarlyStopping(patience)]), log, SaveBest(auto_reload=save_best)]
             results.append(row := _train_one(fy, i, model_builder, plans[i], args, cbs, metrics, seed))
             results.save(folder/"results.json")
             if verbose: tqdm.write(results.line(row))
@@ -174,9 +175,9 @@ def _todo(results:Results, start:int, n_models:int)->list[int]:
     if n_models < 1: raise OptionError(f"n_models: {n_models} models; give 1 or more")
     return sorted(set(range(start, start + n_models)) - {r["id"] for r in results})
 
-def _setup(fy:FoldYielder, bs:int, builder:ModelBuilder, seed:int|None)->dict[str, Any]:
+def _setup(fy:FoldYielder, bs:int, n_epochs:int, builder:ModelBuilder, seed:int|None)->dict[str, Any]:
     "What the models of one training have in common"
-    return {"data": fy.content_id(), "bs": bs, "seed": seed, "recipe": hashlib.sha256(builder.to_json().encode()).hexdigest()}
+    return {"data": fy.content_id(), "bs": bs, "n_epochs": n_epochs, "seed": seed, "recipe": hashlib.sha256(builder.to_json().encode()).hexdigest()}
 
 def _start(folder:Path, setup:Mapping[str, Any], resume:bool, overwrite:bool)->Results:
     "The results to begin with; nothing of an earlier training is touched unless asked"
@@ -193,6 +194,7 @@ def _start(folder:Path, setup:Mapping[str, Any], resume:bool, overwrite:bool)->R
             if p.exists(): raise FoldFileError(f"{folder} holds a training already ({p.name}). Give another savepath, "
                                                "resume=True to continue it, or overwrite=True to replace it")
     folder.mkdir(parents=True, exist_ok=True)
+    done.unlink(missing_ok=True)  # Only with overwrite=True: from here on these are the new training's
     return Results(folder=folder, setup=setup)
 
 # %% ../../nbs/35_ensemble.ipynb #ac6fa50b
@@ -209,7 +211,7 @@ class Ensemble:
         w = np.ones(len(models)) if weights is None else np.asarray(weights, float)
         if w.shape != (len(models),) or not np.isfinite(w).all() or (w < 0).any() or w.sum() <= 0:
             raise OptionError(f"weights: {w.tolist()}; give one number for each of {len(models)} models, none negative, not all zero")
-        self.models, self.weights, self.results = list(models), w/w.sum(), list(results or [])
+        self.models, self.weights, self.results = list(models), w if abs(w.sum()-1) < 1e-12 else w/w.sum(), list(results or [])
         self.input_pipe, self.cat_maps = input_pipe, {f: dict(m) for f, m in (cat_maps or {}).items()}
 
     model_builder = property(lambda self: self.models[0].model_builder, doc="Recipe of the models")

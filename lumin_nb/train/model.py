@@ -178,6 +178,11 @@ def _check_names(self:Model, fy:FoldYielder)->None:
         extra = sorted(set(fy.get_use_cont_feats() + cats) - set(b.cont_feats) - set(want_cat))
         raise FeatureError(f"{fy.path.name} has features that the model does not know, or another order: {', '.join(extra) or 'same names'}. "
                            "Leave them out with add_ignore, or build the model with them")
+    known = getattr(b.cat_embedder, "categories", None) or {}
+    for feat in known.keys() & fy.cat_maps.keys() & set(want_cat):
+        cats = [fy.cat_maps[feat].get(c) for c in range(1 + max(fy.cat_maps[feat]))]
+        if cats != list(known[feat]): raise DataError(f"{fy.path.name}: the codes of '{feat}' mean {cats}, the model learnt {list(known[feat])}. "
+                                                      "Use the training file's cat_maps with prep.apply_cats")
 
 @patch
 def _check_fold(self:Model, data:Mapping, where:str)->None:
@@ -363,7 +368,9 @@ def save(
     path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
     meta = {"format": "lumin_nb model", "version": "1", "builder": self.model_builder.to_json()}
     with atomic_path(path, overwrite) as tmp:
-        save_file({k: v.detach().cpu().contiguous().clone() for k, v in self.model.state_dict().items()}, tmp, metadata=meta)
+        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in self.model.state_dict().items()}
+        try: save_file(tensors, tmp, metadata=meta)
+        except SafetensorError as e: raise FoldFileError(f"{path} could not be written: {e}. No file was replaced") from e
     return path
 
 @patch

@@ -13,6 +13,7 @@ import torch
 
 from ..core import OptionError, import_extra, refuse_existing, to_np
 from ..score import accuracy, ams_scan, roc_auc
+from ..toy import scale_classes
 from .callback import Callback
 
 # %% ../../nbs/32_monitor.ipynb #4e2e58b0
@@ -93,6 +94,7 @@ class AMS(EvalMetric):
     "Approximate median significance at the best cut on the score (arXiv:1007.1727, eq. 97)"
     def __init__(self,
         n_total:int|None=None, # Events of the whole sample: weights are scaled by n_total/(events of the fold); None: as they are
+        totals:tuple[float, float]|None=None, # Or: expected (signal, background) before the cut, to which the weights are scaled
         wgt_name:str|None=None, # Column with the expected number of events; None: the training weights
         br:float=0., # Regularisation, added to the background (10 for HiggsML)
         syst_unc_b:float=0., # Relative uncertainty of the background
@@ -101,15 +103,16 @@ class AMS(EvalMetric):
         main_metric:bool=True, # May it decide which epoch is best?
     ):
         super().__init__(name, False, wgt_name, main_metric)
-        self.n_total, self.args = n_total, {"br": br, "unc_b": syst_unc_b, "min_events": min_events}
+        self.n_total, self.totals, self.args = n_total, totals, {"br": br, "unc_b": syst_unc_b, "min_events": min_events}
     def evaluate(self,
         score:np.ndarray, # Probabilities, shape (event,)
         targ:np.ndarray, # Targets 0 or 1, shape (event,)
         wgt:np.ndarray|None, # Expected events, shape (event,)
     )->float: # Significance in standard deviations
         "Largest significance over all cuts `score >= cut`"
-        f = 1. if self.n_total is None else self.n_total/len(score)
-        return ams_scan(score, targ, np.ones(len(score)) if wgt is None else wgt, wgt_factor=f, **self.args)[0]
+        f, wgt = 1. if self.n_total is None else self.n_total/len(score), np.ones(len(score)) if wgt is None else wgt
+        if self.totals is not None: wgt = scale_classes(targ, wgt, {1: self.totals[0], 0: self.totals[1]})
+        return ams_scan(score, targ, wgt, wgt_factor=f, **self.args)[0]
 
 # %% ../../nbs/32_monitor.ipynb #9f7aefe5
 class _Judge(Callback):
