@@ -25,7 +25,10 @@ from .foldfile import content_id as file_content_id
 def _read_meta(f:h5py.File)->dict[str, Any]:
     "The JSON texts of meta_data, with category codes as integers again"
     try: meta = {k: json.loads(v[()]) for k, v in f["meta_data"].items()} if "meta_data" in f else {}
-    except (ValueError, TypeError) as e: raise FoldFileError(f"{f.filename}: meta_data is damaged ({e})") from e
+    except (ValueError, TypeError) as e:
+        name = f.filename
+        f.close()
+        raise FoldFileError(f"{name}: meta_data is damaged ({e})") from e
     meta["cat_maps"] = {feat: {int(c): v for c, v in m.items()} for feat, m in (meta.get("cat_maps") or {}).items()}
     return meta
 
@@ -49,9 +52,7 @@ class FoldYielder:
         self.path, self._content = Path(foldfile), None
         self.foldfile = open_foldfile(self.path)
         self.pred_file = Path(pred_file) if pred_file else self.path.with_name(self.path.stem + ".preds.hdf5")
-        try: self.meta = _read_meta(self.foldfile)
-        except FoldFileError: self.foldfile.close(); raise
-        self.attrs = dict(self.foldfile.attrs)
+        self.meta, self.attrs = _read_meta(self.foldfile), dict(self.foldfile.attrs)
         self.orig_cont_feats = list(self.meta.get("cont_feats", cont_feats or []))
         self.cat_feats = list(self.meta.get("cat_feats", cat_feats or []))
         self.targ_feats, self.wgt_feat, self.cat_maps = self.meta.get("targ_feats"), self.meta.get("wgt_feat"), self.meta["cat_maps"]

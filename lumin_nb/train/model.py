@@ -253,9 +253,7 @@ def fit(
                 self._fit_epoch(fp, call, "train", fp.trn_idxs, by_args)
                 fp.mean_wgt = val_wgt
                 if val_idx is not None: self._fit_epoch(fp, call, "valid", [val_idx], by_args)
-    except BaseException as e:
-        fp.error = e
-        raise
+    except BaseException as e: fp.error = e; raise
     finally:
         try: _end_all(begun, fp.error)
         finally: self.fit_params = outer; self.model.eval()
