@@ -204,8 +204,9 @@ def _mean_wgt(fy:FoldYielder, idxs:Sequence[int], use:bool)->float:
     return float(w.mean())
 
 @patch
-def _plan(self:Model, fy:FoldYielder, trn_idxs:Sequence[int]|None, val_idx:int|None)->list[int]:
+def _plan(self:Model, fy:FoldYielder, trn_idxs:Sequence[int]|None, val_idx:int|None, n_epochs:int)->list[int]:
     "Folds to train on: those asked for, or all, without the one to validate on"
+    if n_epochs < 1: raise OptionError(f"n_epochs: {n_epochs} epochs; give 1 or more")
     self._check_names(fy)
     if val_idx is not None: fy._folds(None, val_idx)
     idxs = [i for i in fy._folds(None, trn_idxs) if i != val_idx]
@@ -237,8 +238,7 @@ def fit(
     seed:int|None=None, # Seed of the order of folds and batches, and of dropout
 )->list[Callback]: # The callbacks, with what they recorded
     "Train; raises `FeatureError`, `ShapeError` or `DataError` if the data do not fit the model, or the loss diverges"
-    if n_epochs < 1: raise OptionError(f"n_epochs: {n_epochs} epochs; give 1 or more")
-    cbs, idxs, outer, begun = as_callbacks(cbs), self._plan(fy, trn_idxs, val_idx), self.fit_params, []
+    cbs, idxs, outer, begun = as_callbacks(cbs), self._plan(fy, trn_idxs, val_idx, n_epochs), self.fit_params, []
     fp = self.fit_params = FitParams(self, cbs=cbs, fy=fy, n_epochs=n_epochs, bs=bs, trn_idxs=idxs, val_idx=val_idx, seed=seed,
                                      cb_savepath=None if cb_savepath is None else Path(cb_savepath), loss_func=self.loss)
     trn_wgt, val_wgt = _mean_wgt(fy, idxs, train_on_weights), _mean_wgt(fy, [] if val_idx is None else [val_idx], train_on_weights)
