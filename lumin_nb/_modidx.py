@@ -494,6 +494,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'lumin_nb.train.model._batch_loss': ('model.html#_batch_loss', 'lumin_nb/train/model.py'),
                                       'lumin_nb.train.model._end_all': ('model.html#_end_all', 'lumin_nb/train/model.py'),
                                       'lumin_nb.train.model._mean_wgt': ('model.html#_mean_wgt', 'lumin_nb/train/model.py'),
+                                      'lumin_nb.train.model._model_path': ('model.html#_model_path', 'lumin_nb/train/model.py'),
                                       'lumin_nb.train.model._names': ('model.html#_names', 'lumin_nb/train/model.py'),
                                       'lumin_nb.train.model._read_model': ('model.html#_read_model', 'lumin_nb/train/model.py'),
                                       'lumin_nb.train.model.model_from_save': ('model.html#model_from_save', 'lumin_nb/train/model.py')},

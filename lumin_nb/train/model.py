@@ -362,8 +362,7 @@ def save(
     overwrite:bool=False, # Replace a file of that name?
 )->Path: # The file
     "Write parameters and recipe; raises `FoldFileError` if the file exists"
-    path = Path(name)
-    path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
+    path = _model_path(name)
     meta = {"format": "lumin_nb model", "version": "1", "builder": self.model_builder.to_json()}
     with atomic_path(path, overwrite) as tmp:
         tensors = {k: v.detach().cpu().contiguous().clone() for k, v in self.model.state_dict().items()}
@@ -371,6 +370,12 @@ def save(
         except SafetensorError as e: raise FoldFileError(f"{path} could not be written: {e}. No file was replaced") from e
     return path
 
+def _model_path(name:str|Path)->Path:
+    "The file of a saved model"
+    path = Path(name)
+    return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
+
+# %% ../../nbs/31_model.ipynb #b146ae1a
 @patch
 def load(
     self:Model,
@@ -386,13 +391,11 @@ def load(
 def _names(recipe:str)->tuple:
     "What a recipe takes and gives: objective, outputs, features, categories"
     d = json.loads(recipe)
-    cats = (d.get("cat_embedder") or {}).get("cat_names") if isinstance(d.get("cat_embedder"), dict) else None
-    return d["objective"], d["n_out"], d["cont_feats"], cats
+    return tuple(json.dumps(d[k]) for k in ("objective", "n_out", "cont_feats", "cat_embedder"))
 
 def _read_model(name:str|Path)->tuple[dict[str, Tensor], str]:
     "Tensors and recipe of a saved model"
-    path = Path(name)
-    path = path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
+    path = _model_path(name)
     if not path.is_file(): raise FoldFileError(f"{path} does not exist")
     try:
         with safe_open(path, "pt") as f: meta, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
