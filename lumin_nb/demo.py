@@ -166,7 +166,8 @@ def measure(
     ens.predict_oof(trn); ens.predict(held)
     a, b = (fy.get_df(misc_feats=["expected"]) for fy in (trn, held))
     totals = (task.sums[1], task.sums[0])
-    cut = cut_by_ams(a.pred.to_numpy(), a.gen_target.to_numpy(), a.expected.to_numpy(), br=task.br, totals=totals, min_events=20)
+    cut = cut_by_ams(a.pred.to_numpy(), a.gen_target.to_numpy(), a.expected.to_numpy(), br=task.br, totals=totals,
+                     min_events=20*len(a)/len(b))  # So that some twenty are left above it in the held-out part
     auc, err = auc_with_error(b.pred, b.gen_target, b.gen_weight, n=n_boot)
     ams = ams_at_cut(b.pred.to_numpy(), b.gen_target.to_numpy(), b.expected.to_numpy(), cut, br=task.br, totals=totals, n=n_boot)
     return {"auc": auc, "auc_err": err, "ams": ams, "cut": cut}
