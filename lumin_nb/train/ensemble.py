@@ -120,7 +120,7 @@ def _train_one(fy:FoldYielder, i:int, builder:ModelBuilder, folds:tuple, args:Ma
     path = model.save(args["cb_savepath"].parent/f"model_{i}", overwrite=True)
     return {"id": i, "path": str(path), "data": fy.content_id(), "val_idx": val, "trn_idxs": list(trn),
             "epochs": len(log.history["valid"]), "best_epoch": at + 1, **scores,
-                   "seconds": round(time.perf_counter()-start, 2), "history": log.history}
+            "seconds": round(time.perf_counter()-start, 2), "history": log.history}
 
 # %% ../../nbs/35_ensemble.ipynb #b560c784
 def train_models(
@@ -129,7 +129,7 @@ def train_models(
     bs:int, # Events per batch
     model_builder:ModelBuilder, # Recipe
     n_epochs:int, # Largest number of epochs
-    patience:int|None=None, # Epochs without improvement that are allowed; None trains to the end
+    patience:int|None=None, # Epochs without improvement after which a model stops; None trains to the end
     cb_partials:Sequence[Callable[[], Callback]]|None=None, # Makers of callbacks, called for each model, e.g. partial(OneCycle, ...)
     metric_partials:Sequence[Callable[[], EvalMetric]]|None=None, # Makers of metrics
     save_best:bool=True, # Keep the best epoch of each model? False keeps the last
@@ -194,8 +194,9 @@ def _start(folder:Path, setup:Mapping[str, Any], resume:bool, overwrite:bool)->R
             if p.exists(): raise FoldFileError(f"{folder} holds a training already ({p.name}). Give another savepath, "
                                                "resume=True to continue it, or overwrite=True to replace it")
     folder.mkdir(parents=True, exist_ok=True)
-    done.unlink(missing_ok=True)  # Only with overwrite=True: from here on these are the new training's
-    return Results(folder=folder, setup=setup)
+    new = Results(folder=folder, setup=setup)
+    if done.exists(): new.save(done)  # overwrite=True: the list begins anew, each model file goes when its successor is there
+    return new
 
 # %% ../../nbs/35_ensemble.ipynb #ac6fa50b
 class Ensemble:
