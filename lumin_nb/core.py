@@ -109,12 +109,12 @@ def import_extra(
 
 # %% ../nbs/00_core.ipynb #bb89466c
 def patch(
-    f:Callable, # Function whose first parameter `self` is annotated with the class
+    f:Callable, # Function whose first parameter, `self` or `cls`, is annotated with the class
 )->None:
-    "Make a function a method of the class that `self` is annotated with"
-    cls = f.__annotations__["self"]
+    "Make a function a method of the class that `self` is annotated with; a class method if the parameter is called `cls`"
+    cls = f.__annotations__.get("self") or f.__annotations__["cls"]
     f.__qualname__ = f"{cls.__name__}.{f.__name__}"
-    setattr(cls, f.__name__, f)
+    setattr(cls, f.__name__, f if "self" in f.__annotations__ else classmethod(f))
 
 # %% ../nbs/00_core.ipynb #15668e03
 def to_np(
