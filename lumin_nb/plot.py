@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['PALETTE', 'style', 'binned', 'bulk_edges', 'plot_feat', 'density_levels', 'plot_pairs', 'plot_roc', 'plot_score',
-           'plot_stack', 'plot_history', 'plot_lr_range', 'plot_lr_schedule']
+           'plot_stack', 'syst_band', 'plot_band', 'plot_history', 'plot_lr_range', 'plot_lr_schedule']
 
 # %% ../nbs/02_plot.ipynb #015f3332
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -280,6 +281,51 @@ def plot_stack(
     if log: _log(ax, [base, *shown])
     if len(ax.get_legend_handles_labels()[0]) <= 5: ax.legend(ncols=2, reverse=True)
     else: ax.legend(ncols=3, columnspacing=1, reverse=True, loc="lower left", bbox_to_anchor=(0, 1))  # Above the axes, so that no bar is hidden
+    return ax
+
+# %% ../nbs/02_plot.ipynb #a40ab876
+def _source(name:str)->str:
+    "The source of uncertainty that a variation belongs to: its name without up or down"
+    return re.sub(r"[_.]?(up|down|Up|Down|UP|DOWN)$", "", name) or name
+
+def syst_band(
+    nominal:np.ndarray, # Contents of the bins, shape (bin,)
+    shifted:Mapping[str, np.ndarray], # Contents under each variation, e.g. 'jes_up' and 'jes_down', each of shape (bin,)
+)->tuple[np.ndarray, np.ndarray]: # How far the band reaches below and above `nominal`, shape (bin,) each, not negative
+    "Systematic uncertainty of a histogram, sources in quadrature; raises `ShapeError` for other bins"
+    nominal, down, up = to_np(nominal).astype(float), {}, {}
+    for name, h in shifted.items():
+        if to_np(h).shape != nominal.shape: raise ShapeError(f"variation '{name}' has shape {to_np(h).shape}, the nominal histogram {nominal.shape}")
+        d, s = to_np(h) - nominal, _source(name)
+        down[s], up[s] = np.maximum(down.get(s, 0.), -d), np.maximum(up.get(s, 0.), d)
+    square = lambda parts: np.sqrt(sum((p**2 for p in parts.values()), np.zeros(nominal.shape)))
+    return square(down), square(up)
+
+# %% ../nbs/02_plot.ipynb #2a5fc14b
+def plot_band(
+    nominal:tuple[np.ndarray, np.ndarray], # Values and weights, shape (event,) each; weight None for ones
+    shifted:Mapping[str, tuple[np.ndarray, np.ndarray]], # The same under each variation
+    name:str="Score", # Name of the feature, for the axis
+    unit:str="", # Its unit, e.g. 'GeV'
+    bins:int|np.ndarray=25, # Number of bins, or their edges, shape (bin+1,)
+    show:Sequence[str]=(), # Variations to draw as lines, too
+    ratio:bool=False, # Divide by the nominal histogram?
+    ax:Axes|None=None, # Where to draw; None for the current axes
+)->Axes: # `ax`
+    "Expected events with their statistical and systematic uncertainty; raises `FeatureError` for a variation that does not exist"
+    ax, show = ax or plt.gca(), need([show] if isinstance(show, str) else show, shifted, "shifted", kind="variation")
+    edges = bulk_edges([nominal[0]], bins, (0., 100.)) if isinstance(bins, int) else to_np(bins)
+    h, err = binned(nominal[0], edges, nominal[1])
+    hs = {k: binned(x, edges, w)[0] for k, (x, w) in shifted.items()}
+    down, up = syst_band(h, hs)
+    by = np.where(h != 0, h, np.nan) if ratio else np.ones_like(h)
+    ax.stairs((h+up)/by, edges, baseline=(h-down)/by, fill=True, color=PALETTE[0], alpha=.25, lw=0, label="Systematic")
+    ax.stairs((h+err)/by, edges, baseline=(h-err)/by, fill=True, facecolor="none", edgecolor=".3", hatch="/////", lw=0, label="Statistical")
+    ax.stairs(h/by, edges, baseline=None, color=PALETTE[0], lw=1.5, label="Nominal")
+    for i, k in enumerate(show): ax.stairs(hs[k]/by, edges, baseline=None, color=_colour(i+1), lw=1.2, label=k)
+    ylabel = "Ratio to nominal" if ratio else _per_bin(edges, unit, False).replace("Events", "Expected events")
+    ax.set(xlabel=_axis(name, unit), ylabel=ylabel, xlim=edges[[0, -1]])
+    ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))  # Above the axes, so that no bin is hidden
     return ax
 
 # %% ../nbs/02_plot.ipynb #a1d91073

@@ -17,6 +17,50 @@ FILES = {  # Arguments of df2foldfile, the same for both writers
     "contiguous": dict(n_folds=13, cont_feats=CONT, cat_feats=["region"], targ_feats=["y_0"], targ_type="float64", shuffle=False,
                        misc_feats=["event", "sample"], wgt_feat="weight", cat_maps={"region": MAPS["region"]}),
 }
+VECS, PER_VEC = ["jet0", "jet1", "jet2"], ["pt", "eta", "m"]  # No jet has a mass column, jet2 no eta: LUMIN keeps NaN for those
+JETS = ["jet0_pt", "jet0_eta", "jet1_pt", "jet1_eta", "jet2_pt"]
+_FLAT = dict(cont_feats=["pt", "eta"], cat_feats=["region"], targ_feats="target", targ_type="int", misc_feats=["event"], shuffle=False)
+SHAPES = {  # The same for files whose events are more than a row; names of tensors stand for arrays of `make_tensors`
+    "matrix_rows": _FLAT | dict(n_folds=11, cont_feats=["pt", "eta", *JETS], matrix_vecs=VECS, matrix_feats_per_vec=PER_VEC, matrix_row_wise=True,
+                                wgt_feat="weight"),
+    "matrix_columns": _FLAT | dict(n_folds=3, matrix_vecs=VECS, matrix_feats_per_vec=PER_VEC, matrix_row_wise=False, compression="gzip"),
+    "tensor": _FLAT | dict(n_folds=12, tensor_data="image", tensor_name="image"),
+    "sparse": _FLAT | dict(n_folds=11, tensor_data="hits", tensor_name="hits", tensor_as_sparse=True),
+    "tensor_target": _FLAT | dict(n_folds=3, tensor_target="image", targ_feats="image", targ_type="float32"),
+    "sparse_target": _FLAT | dict(n_folds=3, tensor_target="hits", targ_feats="hits", targ_type="float32", tensor_target_as_sparse=True),
+    "sparse_tail": _FLAT | dict(n_folds=2, tensor_data="tail", tensor_name="tail", tensor_as_sparse=True),  # The last events of a fold are empty
+}
+
+
+def make_tensors(n=1003, seed=8):
+    "Columns of jets, and tensors; `hits` has something in every event, `tail` has not"
+    rng = np.random.default_rng(seed)
+    hits = np.where(rng.random((n, 4, 5)) < 0.1, rng.normal(size=(n, 4, 5)), 0)
+    hits[:, 1, 2] = 1 + rng.random(n)
+    tail = hits.copy()
+    tail[n//2 - 20:n//2 + 2] = tail[-30:] = 0
+    jets = {c: np.where(rng.random(n) < 0.2, np.nan, rng.exponential(30, n)) for c in JETS}
+    return jets, {"image": rng.normal(size=(n, 2, 3, 4)), "hits": hits, "tail": tail}
+
+
+def shape_arguments(name, tensors):
+    "Arguments of df2foldfile, the tensors themselves in place of their names"
+    return {k: tensors[v] if k in ("tensor_data", "tensor_target") else v for k, v in SHAPES[name].items()}
+
+
+def ask_shape(fy):
+    "What a FoldYielder makes of a file with matrices, tensors or tensor targets"
+    arrays = {}
+    for i in range(fy.n_folds):
+        fold = fy.get_fold(i)
+        flat, *rest = fold["inputs"] if isinstance(fold["inputs"], tuple) else (fold["inputs"],)
+        arrays |= {f"get_fold flat|{i}": flat, f"get_fold targets|{i}": fold["targets"], f"get_column event|{i}": fy.get_column("event", fold_idx=i)}
+        for x in rest: arrays[f"get_fold matrix|{i}"] = x
+        for c in ("matrix_inputs", "targets"):
+            if c in fy.columns(): arrays[f"get_column {c}|{i}"] = fy.get_column(c, fold_idx=i)
+    names = {k: getattr(fy, k) for k in ("n_folds", "cont_feats", "cat_feats", "has_matrix", "target_is_tensor")}
+    names |= {"matrix_shape": list(fy.matrix_shape) if fy.has_matrix else [], "sparse": bool(fy.matrix_is_sparse) if fy.has_matrix else False}
+    return arrays, names
 
 
 def make_table(n=1003, seed=7):

@@ -9,7 +9,7 @@ import sys
 import warnings
 
 import numpy as np
-from common import FILES, arguments, ask, frame
+from common import FILES, SHAPES, arguments, ask, ask_shape, frame, make_table, make_tensors, shape_arguments
 from lumin.data_processing.file_proc import df2foldfile
 from lumin.nn.data.fold_yielder import FoldYielder
 
@@ -23,6 +23,16 @@ for stem in [f"{w}_{name}" for w in ("ours", "lumin") for name in FILES]:
     fy = FoldYielder("read.hdf5")
     arrays, names = ask(fy)
     names["types of codes"] = sorted({type(c).__name__ for m in (getattr(fy, "cat_maps", None) or {}).values() for c in m})
+    fy.close()
+    np.savez(f"{stem}.npz", **arrays)
+    with open(f"{stem}.json", "w") as f: json.dump(names, f)
+
+jets, tensors = make_tensors()
+for name in SHAPES: df2foldfile(frame(make_table() | jets), savename=f"./lumin_{name}", **shape_arguments(name, tensors))
+for stem in [f"{w}_{name}" for w in ("ours", "lumin") for name in SHAPES if name != "sparse_tail"]:  # LUMIN loses empty events at the end
+    shutil.copy(f"{stem}.hdf5", "read.hdf5")
+    fy = FoldYielder("read.hdf5")
+    arrays, names = ask_shape(fy)
     fy.close()
     np.savez(f"{stem}.npz", **arrays)
     with open(f"{stem}.json", "w") as f: json.dump(names, f)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from common import FILES, arguments, ask, frame, make_table, plain
+from common import FILES, JETS, PER_VEC, SHAPES, VECS, arguments, ask, ask_shape, frame, make_table, make_tensors, plain, shape_arguments
 
 from lumin_nb.data.foldfile import df2foldfile, split_folds
 from lumin_nb.data.yielder import FoldYielder
@@ -83,6 +83,45 @@ def expected(table: dict, kw: dict, rows: list[np.ndarray], lumin_reads: bool, l
              "targ_feats": targ, "wgt_feat": kw.get("wgt_feat"), "cat_maps": {f: [[c, v] for c, v in m.items()] for f, m in kw.get("cat_maps", {}).items()},
              "types of codes": ["str" if lumin_reads else "int"] if "cat_maps" in kw else []}
     return arrays, names
+
+
+def expected_shape(name: str, table: dict, tensors: dict, lumin_reads: bool) -> tuple[dict, dict]:
+    "What `common.ask_shape` must find; folds are contiguous"
+    kw, n = SHAPES[name], len(table["event"])
+    cont = [f for f in kw["cont_feats"] if not ("matrix_vecs" in kw and f in JETS)]  # In the matrix, so not in the flat inputs
+    cols = {"flat": np.nan_to_num(np.stack([table[f] for f in [*cont, *kw["cat_feats"]]], 1).astype(np.float32))}
+    if "matrix_vecs" in kw:
+        cols["matrix"] = np.stack([[table.get(f"{v}_{f}", np.full(n, np.nan)) for f in PER_VEC] for v in VECS]).transpose(2, 0, 1).astype(np.float32)
+        if not kw["matrix_row_wise"]: cols["matrix"] = cols["matrix"].transpose(0, 2, 1)
+    if "tensor_data" in kw: cols["matrix"] = tensors[kw["tensor_data"]].astype(np.float32)
+    targ = tensors[kw["tensor_target"]].astype(np.float32) if "tensor_target" in kw else table["target"].astype(int)
+    arrays = {}
+    for i, r in enumerate(np.array_split(np.arange(n), kw["n_folds"])):
+        arrays |= {f"get_fold flat|{i}": cols["flat"][r], f"get_column event|{i}": table["event"][r], f"get_column targets|{i}": targ[r],
+                   f"get_fold targets|{i}": targ[r] if targ.ndim > 1 else targ[r, None]}
+        if "matrix" in cols:  # Missing values: zero here, NaN in LUMIN
+            arrays |= {f"get_fold matrix|{i}": cols["matrix"][r] if lumin_reads else np.nan_to_num(cols["matrix"][r]),
+                       f"get_column matrix_inputs|{i}": cols["matrix"][r]}
+    names = {"n_folds": kw["n_folds"], "cont_feats": cont, "cat_feats": kw["cat_feats"], "has_matrix": "matrix" in cols, "target_is_tensor": "tensor_target" in kw,
+             "matrix_shape": list(cols["matrix"].shape[1:]) if "matrix" in cols else [], "sparse": kw.get("tensor_as_sparse", False)}
+    return arrays, names
+
+
+def check_shapes(work: Path, report: "Report") -> None:
+    "Matrices, tensors, sparse ones and tensor targets: both read both, and the files are the same"
+    (jets, tensors), say = make_tensors(), {"ours": "lumin_nb", "lumin": "LUMIN"}
+    table = make_table() | jets
+    for name in SHAPES:
+        for writer in say:
+            path = work / f"{writer}_{name}.hdf5"
+            for reader in say if name != "sparse_tail" else ["ours"]:
+                if reader == "lumin": got = ask_lumin(path)
+                else:
+                    with FoldYielder(path) as fy: got = ask_shape(fy)
+                report.compare(f"{say[writer]} wrote, {say[reader]} read: {name}", got, expected_shape(name, table, tensors, reader == "lumin"))
+        a, b = (stored(work / f"{w}_{name}.hdf5") for w in ("ours", "lumin"))
+        wrong = [k for k in b if k not in a or (differs(k, a[k], b[k]) if isinstance(b[k], np.ndarray) else a[k] != b[k])]
+        report.line(f"both wrote {name}: HDF5", "all that LUMIN writes", wrong, len(b))
 
 
 class Report:
@@ -165,6 +204,7 @@ def check(work: Path, report: Report, tables: dict) -> None:
     wrong = [k for k in keys if k not in a or k not in b or (differs(k, a[k], b[k]) if isinstance(a[k], np.ndarray) else a[k] != b[k])]
     report.line("both wrote contiguous: HDF5", "data sets and meta_data", wrong, len(keys))
     check_preds(work, report)
+    check_shapes(work, report)
 
 
 def check_preds(work: Path, report: Report) -> None:
@@ -202,6 +242,8 @@ def main() -> int:
             tables["ours", name] = {k: v.copy() for k, v in table.items()}
             np.savez(work / f"table_{name}.npz", **table)
             tables["lumin", name] = table
+        jets, tensors = make_tensors()
+        for name in SHAPES: df2foldfile(frame(make_table() | jets), savename=work / f"ours_{name}.hdf5", overwrite=True, **shape_arguments(name, tensors))
         shutil.copy(work / "ours_classes.hdf5", work / "pred.hdf5")
         path = os.pathsep.join([str(HERE), str(args.venv.absolute() / "stand_ins")])
         env = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"} | {"PYTHONPATH": path, "MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1"}
