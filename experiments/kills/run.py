@@ -94,7 +94,7 @@ def kill_predictors(folder: Path, n: int, rng: np.random.Generator) -> Counter:
     path, seen = folder / "data.hdf5", Counter()
     df2foldfile(events(1).drop(columns=["jet_pt"]), FOLDS, ["a", "b"], [], "target", path, "int", wgt_feat="weight")
     before = hashlib.sha256(path.read_bytes()).hexdigest()
-    model = Model(ModelBuilder("binary", cont_feats=["a", "b"], n_out=1, seed=0))
+    model = Model(ModelBuilder("binary", cont_feats=["a", "b"], n_out=1), seed=0)
     with FoldYielder(path) as fy: model.predict(fy, pred_name="first")
     with FoldYielder(path) as fy: first = fy.get_column("first")
 

@@ -17,8 +17,8 @@ FILES = {  # Arguments of df2foldfile, the same for both writers
     "contiguous": dict(n_folds=13, cont_feats=CONT, cat_feats=["region"], targ_feats=["y_0"], targ_type="float64", shuffle=False,
                        misc_feats=["event", "sample"], wgt_feat="weight", cat_maps={"region": MAPS["region"]}),
 }
-VECS, PER_VEC = ["jet0", "jet1", "jet2"], ["pt", "eta", "m"]  # No jet has a mass column, jet2 no eta: LUMIN keeps NaN for those
-JETS = ["jet0_pt", "jet0_eta", "jet1_pt", "jet1_eta", "jet2_pt"]
+VECS, PER_VEC = ["jet0", "jet1", "jet2"], ["pt", "eta", "m"]  # jet2 has a transverse momentum only, jet1 no mass: NaN in the file
+JETS = ["jet0_pt", "jet0_eta", "jet0_m", "jet1_pt", "jet1_eta", "jet2_pt"]
 _FLAT = dict(cont_feats=["pt", "eta"], cat_feats=["region"], targ_feats="target", targ_type="int", misc_feats=["event"], shuffle=False)
 SHAPES = {  # The same for files whose events are more than a row; names of tensors stand for arrays of `make_tensors`
     "matrix_rows": _FLAT | dict(n_folds=11, cont_feats=["pt", "eta", *JETS], matrix_vecs=VECS, matrix_feats_per_vec=PER_VEC, matrix_row_wise=True,
