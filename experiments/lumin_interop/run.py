@@ -102,8 +102,9 @@ def expected_shape(name: str, table: dict, tensors: dict, lumin_reads: bool) -> 
         if "matrix" in cols:  # Missing values: zero here, NaN in LUMIN
             arrays |= {f"get_fold matrix|{i}": cols["matrix"][r] if lumin_reads else np.nan_to_num(cols["matrix"][r]),
                        f"get_column matrix_inputs|{i}": cols["matrix"][r]}
-    names = {"n_folds": kw["n_folds"], "cont_feats": cont, "cat_feats": kw["cat_feats"], "has_matrix": "matrix" in cols, "target_is_tensor": "tensor_target" in kw,
-             "matrix_shape": list(cols["matrix"].shape[1:]) if "matrix" in cols else [], "sparse": kw.get("tensor_as_sparse", False)}
+    names = {"n_folds": kw["n_folds"], "cont_feats": cont, "cat_feats": kw["cat_feats"], "has_matrix": "matrix" in cols,
+             "target_is_tensor": "tensor_target" in kw, "matrix_shape": list(cols["matrix"].shape[1:]) if "matrix" in cols else [],
+             "sparse": kw.get("tensor_as_sparse", False)}
     return arrays, names
 
 
