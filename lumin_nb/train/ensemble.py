@@ -16,7 +16,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ..core import (DataError, FoldFileError, OptionError, atomic_path, child_seed, choose, need, patch, progress, refuse_existing, round_unc)
-from ..data.prep import Scaler
+from ..data.prep import AbsPipe, pipe_from_dict
 from ..data.yielder import FoldYielder
 from ..nn.builder import ModelBuilder
 from .callback import Callback, as_callbacks
@@ -204,7 +204,7 @@ class Ensemble:
     def __init__(self,
         models:Sequence[Model], # Models of one recipe
         weights:Sequence[float]|None=None, # Weights, shape (model,); None for equal ones
-        input_pipe:Scaler|None=None, # What scaled the inputs, to go along when the ensemble is saved
+        input_pipe:AbsPipe|None=None, # What scaled the inputs, to go along when the ensemble is saved
         results:Sequence[Mapping]|None=None, # What is known of the models
         cat_maps:Mapping[str, Mapping[int, Any]]|None=None, # Category of each code, to go along when the ensemble is saved
     ):
@@ -222,7 +222,7 @@ class Ensemble:
     def __repr__(self):
         return f"Ensemble of {len(self)} models for {self.model_builder.objective}, weights {self.weights.min():.3f} to {self.weights.max():.3f}"
     def add_input_pipe(self,
-        pipe:Scaler, # What scaled the inputs
+        pipe:AbsPipe, # What scaled the inputs
         cat_maps:Mapping[str, Mapping[int, Any]]|None=None, # Category of each code
     )->None:
         "Remember what prepared the inputs; it is saved with the ensemble"
@@ -342,7 +342,7 @@ def load_ensemble(
     path = Path(name)/"ensemble.json"
     d = _read_json(path, _ENSEMBLE, ("members", "weights", "results", "input_pipe", "cat_maps"))
     cats = {f: {int(c): v for c, v in m.items()} for f, m in d["cat_maps"].items()}
-    pipe = d["input_pipe"] and Scaler(**{k: v for k, v in d["input_pipe"].items() if k != "pipe"})
+    pipe = d["input_pipe"] and pipe_from_dict(d["input_pipe"])
     return Ensemble([Model.from_save(_sibling(path, m), custom=custom) for m in d["members"]], d["weights"], pipe, d["results"], cats)
 
 Ensemble.load = Ensemble.from_save = staticmethod(load_ensemble)

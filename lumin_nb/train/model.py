@@ -7,7 +7,8 @@ __all__ = ['Model', 'model_from_save']
 
 # %% ../../nbs/31_model.ipynb #406e0d3a
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionError, atomic_path, child_seed, get_device, make_rng,
+from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionError, ShapeError, atomic_path, child_seed, get_device, make_rng,
                            need, patch, seeded, to_np)
-from ..data.yielder import BatchYielder, FoldYielder
+from ..data.batch import BatchYielder
+from ..data.yielder import FoldYielder
 from ..nn.builder import ModelBuilder
+from ..nn.head import AbsHead
 from ..nn.loss import OwnWeightsLoss
+from ..ragged import Ragged
 from .callback import Callback, Caller, FitParams, PredHandler, as_callbacks
 
 # %% ../../nbs/31_model.ipynb #faf5151c
@@ -131,11 +135,11 @@ def _fit_batch(self:Model, fp:FitParams, call:Caller, owns_loss:bool)->None:
 
 # %% ../../nbs/31_model.ipynb #c33fe23c
 @patch
-def _fit_fold(self:Model, fp:FitParams, call:Caller, idx:int, by_args:Mapping)->tuple[Tensor, float]:
+def _fit_fold(self:Model, fp:FitParams, call:Caller, idx:int, data:Mapping, by_args:Mapping)->tuple[Tensor, float]:
     "All batches of one fold; the sum of their losses and of what they count"
-    fp.fold_idx, data, train = idx, fp.fy.get_fold(idx), fp.state == "train"
-    if fp.epoch == 1: self._check_fold(data, f"{fp.fy.path.name}, fold {idx}")
-    bs = fp.bs if train or not by_args["bulk_move"] else len(data["targets"])
+    fp.fold_idx, train = idx, fp.state == "train"
+    if fp.epoch == 1: self._check_fold(data, f"{fp.fy.name}, fold {idx}")
+    bs = fp.bs if train or not by_args["bulk_move"] else None
     fp.by = BatchYielder(**data, bs=bs, shuffle=train, drop_last=train, objective=self.objective, device=self.device,
                          seed=child_seed(fp.seed, "batches", fp.epoch, idx), **by_args)
     call("on_fold_begin")
@@ -156,10 +160,10 @@ def _fit_epoch(self:Model, fp:FitParams, call:Caller, state:str, idxs:Sequence[i
     self.model.train(train)
     call("on_epoch_begin")
     sums = []
-    with torch.set_grad_enabled(train or any(c.needs_grad for c in fp.cbs)):
-        for idx in idxs:
+    with torch.set_grad_enabled(train or any(c.needs_grad for c in fp.cbs)), closing(fp.fy.prefetch(idxs, train=train)) as folds:
+        for idx, data in folds:
             fp.sub_epoch += train
-            sums.append(self._fit_fold(fp, call, idx, by_args))
+            sums.append(self._fit_fold(fp, call, idx, data, by_args))
             if train and fp.stop: break
     fp.losses[state] = float(sum(t for t, _ in sums))/sum(n for _, n in sums)
     if not np.isfinite(fp.losses[state]):
@@ -173,26 +177,40 @@ def _check_names(self:Model, fy:FoldYielder)->None:
     "The file has the features of the recipe, in its order"
     b, cats = self.model_builder, fy.get_use_cat_feats()
     want_cat = list(b.cat_embedder.cat_names) if b.cat_embedder is not None else []
-    need([*b.cont_feats, *want_cat], [*fy.get_use_cont_feats(), *cats], fy.path.name)
+    need([*b.cont_feats, *want_cat], [*fy.get_use_cont_feats(), *cats], fy.name)
     if fy.get_use_cont_feats() != list(b.cont_feats) or cats != want_cat:
         extra = sorted(set(fy.get_use_cont_feats() + cats) - set(b.cont_feats) - set(want_cat))
-        raise FeatureError(f"{fy.path.name} has features that the model does not know, or another order: {', '.join(extra) or 'same names'}. "
+        raise FeatureError(f"{fy.name} has features that the model does not know, or another order: {', '.join(extra) or 'same names'}. "
                            "Leave them out with add_ignore, or build the model with them")
     known = getattr(b.cat_embedder, "categories", None) or {}
     for feat in known.keys() & fy.cat_maps.keys() & set(want_cat):
         cats = [fy.cat_maps[feat].get(c) for c in range(1 + max(fy.cat_maps[feat]))]
-        if cats != list(known[feat]): raise DataError(f"{fy.path.name}: the codes of '{feat}' mean {cats}, the model learnt {list(known[feat])}. "
+        if cats != list(known[feat]): raise DataError(f"{fy.name}: the codes of '{feat}' mean {cats}, the model learnt {list(known[feat])}. "
                                                       "Use the training file's cat_maps with prep.apply_cats")
 
 @patch
 def _check_fold(self:Model, data:Mapping, where:str)->None:
     "Inputs fit the head, targets fit the tail; the message says where they do not"
     try:
-        self.model.head.check_inputs(data["inputs"])
+        self._check_inputs(data["inputs"])
         self.model.tail.prep_targets(data["targets"])
     except LuminError as e:
         e.args = (f"{where}: {e}",)
         raise
+
+# %% ../../nbs/31_model.ipynb #5d2f63b4
+@patch
+def _check_inputs(self:Model, x:Any)->None:
+    "Inputs fit the head; objects and matrices only go to a head that knows them, and are finite"
+    head = self.model.head
+    if isinstance(x, tuple):
+        if type(head).check_inputs is AbsHead.check_inputs:
+            raise ShapeError(f"inputs: {type(head).__name__} takes flat inputs (event, feat), but there are {len(x)} parts. Read the file with "
+                             "yield_matrix=False or ragged=False, or take a head with a check_inputs of its own")
+        for i, a in enumerate(x[1:], 1):
+            v = a.values if isinstance(a, Ragged) else a
+            if v.dtype.kind == "f" and (bad := ~np.isfinite(v)).any(): raise DataError(f"inputs: part {i} is NaN or infinite in {bad.sum()} places")
+    head.check_inputs(x)
 
 # %% ../../nbs/31_model.ipynb #b1c273b8
 def _mean_wgt(fy:FoldYielder, idxs:Sequence[int], use:bool)->float:
@@ -200,7 +218,7 @@ def _mean_wgt(fy:FoldYielder, idxs:Sequence[int], use:bool)->float:
     if not use or "weights" not in fy.columns() or not len(idxs): return 1.
     w = fy.get_column("weights", fold_idx=list(idxs)).astype(float)
     if w.sum() <= 1e-9*np.abs(w).sum():
-        raise DataError(f"{fy.path.name}: the weights of folds {list(idxs)} sum to {w.sum():.3g}; a positive sum is needed")
+        raise DataError(f"{fy.name}: the weights of folds {list(idxs)} sum to {w.sum():.3g}; a positive sum is needed")
     return float(w.mean())
 
 @patch
@@ -210,7 +228,7 @@ def _plan(self:Model, fy:FoldYielder, trn_idxs:Sequence[int]|None, val_idx:int|N
     self._check_names(fy)
     if val_idx is not None: fy._folds(None, val_idx)
     idxs = [i for i in fy._folds(None, trn_idxs) if i != val_idx]
-    if not idxs: raise OptionError(f"no folds are left to train on: {fy.path.name} has {len(fy)}, val_idx is {val_idx}")
+    if not idxs: raise OptionError(f"no folds are left to train on: {fy.name} has {len(fy)}, val_idx is {val_idx}")
     return idxs
 
 # %% ../../nbs/31_model.ipynb #1700d320
@@ -244,6 +262,7 @@ def fit(
     trn_wgt, val_wgt = _mean_wgt(fy, idxs, train_on_weights), _mean_wgt(fy, [] if val_idx is None else [val_idx], train_on_weights)
     by_args, call = {"use_weights": train_on_weights, "bulk_move": bulk_move}, Caller(cbs)
     for c in cbs: c.model = self
+    if seed is not None and hasattr(fy, "set_pass"): fy.set_pass(child_seed(seed, "augment") % 2**40)
     try:
         with seeded(child_seed(seed, "fit")):
             for c in cbs: begun.append(c); c.on_train_begin()
@@ -264,27 +283,35 @@ def fit(
 @torch.no_grad()
 def evaluate(
     self:Model,
-    inputs:np.ndarray, # Inputs, shape (event, feat)
+    inputs:np.ndarray|pd.DataFrame|tuple, # Inputs, shape (event, feat), or a tuple of what has events along its first axis
     targets:np.ndarray, # Targets, shape (event,) or (event, targ)
     weights:np.ndarray|None=None, # Event weights, shape (event,) or (event, 1)
     bs:int|None=None, # Events per batch; None for all at once
 )->float: # sum(w loss)/sum(w) over all events
     "Mean loss of events"
-    x = self._as_inputs(inputs)
-    by = BatchYielder(x, bs or max(len(x), 1), self.objective, targets, weights, shuffle=False, drop_last=False, device=self.device)
-    self._check_fold({"inputs": x, "targets": by.targets.reshape(len(x), -1)}, "evaluate")
+    by = BatchYielder(self._as_inputs(inputs), bs, self.objective, targets, weights, shuffle=False, drop_last=False, device=self.device)
+    self._check_fold({"inputs": by.inputs, "targets": by.targets}, "evaluate")
     self.model.eval()
-    norm = float(len(x)) if weights is None else float(np.sum(weights))
+    norm, n = float(by.n_events if weights is None else np.sum(weights)), by.n_events
     if not norm > 0: raise DataError(f"weights sum to {norm:.3g}; a positive sum is needed")
     tot = 0.
-    for xb, y, w in by:
-        tot += float(_batch_loss(self.loss, self.model(xb), y, w, norm/len(x)))*len(y)
-    return tot/len(x)
+    for x, y, w in by:
+        tot += float(_batch_loss(self.loss, self.model(x), y, w, norm/n))*len(y)
+    return tot/n
 
 # %% ../../nbs/31_model.ipynb #77694b9a
 @patch
-def _as_inputs(self:Model, x:Any)->np.ndarray:
-    "Inputs as float32 (event, feat): columns by name from a frame; missing values are refused"
+def _as_inputs(self:Model, x:Any)->np.ndarray|tuple:
+    "Inputs as float32 (event, feat), or a tuple of which that is the first; missing values are refused"
+    flat, *rest = x if isinstance(x, tuple) else (x,)
+    flat = self._as_flat(flat)
+    x = (flat, *(a if isinstance(a, Ragged) else to_np(a) for a in rest)) if isinstance(x, tuple) else flat
+    self._check_inputs(x)
+    return x
+
+@patch
+def _as_flat(self:Model, x:Any)->np.ndarray:
+    "Flat inputs as float32 (event, feat); columns by name from a frame"
     b = self.model_builder
     feats = [*b.cont_feats, *(b.cat_embedder.cat_names if b.cat_embedder is not None else [])]
     if isinstance(x, pd.DataFrame):
@@ -293,14 +320,12 @@ def _as_inputs(self:Model, x:Any)->np.ndarray:
             if isinstance(e, LuminError): raise
             raise DataError(f"inputs: a feature holds text or objects where numbers are needed ({e})") from e
     if not len(x): raise DataError("inputs: there are no events")
-    x = np.ascontiguousarray(to_np(x), dtype=np.float32)
-    self.model.head.check_inputs(x)
-    return x
+    return np.ascontiguousarray(to_np(x), dtype=np.float32)
 
 # %% ../../nbs/31_model.ipynb #26b344f5
 @patch
-def _predict_array(self:Model, x:np.ndarray, pred_cb:PredHandler, cbs:list[Callback], bs:int)->Tensor:
-    "Predictions for inputs (event, feat), through callbacks"
+def _predict_array(self:Model, x:np.ndarray|tuple, pred_cb:PredHandler, cbs:list[Callback], bs:int)->Tensor:
+    "Predictions for inputs, shape (event, feat) or a tuple, through callbacks"
     cbs = sorted([*cbs, pred_cb], key=lambda c: c.order)
     outer, call = self.fit_params, Caller(cbs)
     fp = self.fit_params = FitParams(self, state="test", cbs=cbs, bs=bs)
@@ -324,22 +349,26 @@ def _predict_array(self:Model, x:np.ndarray, pred_cb:PredHandler, cbs:list[Callb
 @patch
 def predict(
     self:Model,
-    inputs:Any, # Array, tensor or frame of shape (event, feat), or a `FoldYielder`
+    inputs:Any, # Array, tensor or frame of shape (event, feat), a tuple that begins with one, or a `FoldYielder`
     as_np:bool=True, # numpy array, or a tensor?
-    pred_name:str="pred", # Name under which predictions for a `FoldYielder` are saved
+    pred_name:str="pred", # Name under which predictions for a `FoldYielder` are saved; '_' and `syst` are added for a variation
     pred_cb:PredHandler|None=None, # Collects predictions; None for the plain `PredHandler`
     cbs:Callback|Sequence[Callback]|None=None, # Other callbacks
     bs:int|None=None, # Events per batch; None chooses
+    syst:str|None=None, # Systematic variation of a `FoldYielder`; None for the nominal data
 )->np.ndarray|Tensor|None: # Predictions, shape (event, targ); None for a `FoldYielder`, which then has them as a column
     "Predict; raises `FeatureError`, `ShapeError` or `DataError` if the inputs do not fit the model"
     bs, cbs = bs or 8192, as_callbacks(cbs)
     if isinstance(inputs, FoldYielder):
-        preds = self.predict_folds(inputs, pred_cb=pred_cb, cbs=cbs, bs=bs)
-        inputs.save_preds({i: p[:, 0] if p.ndim > 1 and p.shape[1] == 1 else p for i, p in preds.items()}, pred_name)
+        preds = self.predict_folds(inputs, pred_cb=pred_cb, cbs=cbs, bs=bs, syst=syst)
+        name = pred_name if syst is None else f"{pred_name}_{syst}"
+        inputs.save_preds({i: p[:, 0] if p.ndim > 1 and p.shape[1] == 1 else p for i, p in preds.items()}, name)
         return None
+    if syst is not None: raise OptionError(f"syst: '{syst}' asks for a variation of a FoldYielder, but inputs are {type(inputs).__name__}")
     out = self._predict_array(self._as_inputs(inputs), pred_cb or PredHandler(), cbs, bs)
     return to_np(out) if as_np else out
 
+# %% ../../nbs/31_model.ipynb #2f6a23d2
 @patch
 def predict_folds(
     self:Model,
@@ -348,11 +377,22 @@ def predict_folds(
     pred_cb:PredHandler|None=None, # Collects predictions
     cbs:Sequence[Callback]=(), # Other callbacks
     bs:int=8192, # Events per batch
+    syst:str|None=None, # Systematic variation; None for the nominal data
 )->dict[int, np.ndarray]: # Predictions for each fold, shape (event, targ)
-    "Predict folds of a file, without saving"
+    "Predict folds of a file, without saving; of data that augment, the mean over all views of an event"
     self._check_names(fy)
-    one = lambda i: self._predict_array(self._as_inputs(fy.get_fold(i)["inputs"]), pred_cb or PredHandler(), list(cbs), bs)
-    return {i: to_np(one(i)) for i in fy._folds(None, idxs)}
+    out, n = {}, {}
+    with closing(_views(fy, fy._folds(None, idxs), syst)) as views:
+        for i, fold in views:
+            p = to_np(self._predict_array(self._as_inputs(fold["inputs"]), pred_cb or PredHandler(), list(cbs), bs))
+            out[i], n[i] = p if i not in out else out[i] + p, n.get(i, 0) + 1
+    return {i: p if n[i] == 1 else p/n[i] for i, p in out.items()}
+
+def _views(fy:FoldYielder, idxs:Sequence[int], syst:str|None)->Iterator[tuple[int, Mapping]]:
+    "Folds to predict, with their numbers: each once, or in all its views if the data augment and are asked to for tests"
+    if not (fy.augmented and fy.test_time_aug): yield from fy.prefetch(idxs, syst); return
+    for i in idxs:
+        for a in range(fy.aug_mult): yield i, fy.get_test_fold(i, a, syst)
 
 # %% ../../nbs/31_model.ipynb #00b252da
 @patch
