@@ -304,7 +304,7 @@ def syst_band(
 # %% ../nbs/02_plot.ipynb #2a5fc14b
 def plot_band(
     nominal:tuple[np.ndarray, np.ndarray], # Values and weights, shape (event,) each; weight None for ones
-    shifted:Mapping[str, tuple[np.ndarray, np.ndarray]], # The same under each variation
+    shifted:Mapping[str, tuple[np.ndarray, np.ndarray]], # The same under each variation, shape (event,) each
     name:str="Score", # Name of the feature, for the axis
     unit:str="", # Its unit, e.g. 'GeV'
     bins:int|np.ndarray=25, # Number of bins, or their edges, shape (bin+1,)

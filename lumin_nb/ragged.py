@@ -39,12 +39,12 @@ class Ragged:
     def __repr__(self): return f"Ragged({len(self)} events, {len(self.values)} objects: {', '.join(self.feats)})"
 
     @property
-    def counts(self)->np.ndarray:
-        "Number of objects of each event, shape (event,)"
+    def counts(self)->np.ndarray: # Shape (event,)
+        "Number of objects of each event"
         return np.diff(self.offsets)
     @property
-    def event(self)->np.ndarray:
-        "The event of each object, shape (obj,)"
+    def event(self)->np.ndarray: # Shape (obj,)
+        "The event of each object"
         return np.repeat(np.arange(len(self)), self.counts)
 
 # %% ../nbs/04_ragged.ipynb #89dd882e

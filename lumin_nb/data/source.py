@@ -172,9 +172,11 @@ def _from_arrow(table:Any)->pd.DataFrame:
     return table.to_pandas(types_mapper=lambda t: pd.ArrowDtype(t) if pa.types.is_nested(t) else None, ignore_metadata=True)
 
 # %% ../../nbs/15_source.ipynb #4059dd7e
+_PARQUET = {"buffer_size": 1 << 20, "pre_buffer": False, "page_checksum_verification": True}  # With pre_buffer the whole file ends up in memory
+
 def _read_parquet(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping, args:Mapping)->Iterator[pd.DataFrame]:
     "Pieces of the row groups of a Parquet file"
-    with import_extra("pyarrow.parquet", "hep").ParquetFile(p.what, buffer_size=1 << 20, page_checksum_verification=True) as f:
+    with import_extra("pyarrow.parquet", "hep").ParquetFile(p.what, **_PARQUET) as f:
         have = f.schema_arrow.names
         cols = list(have) if columns is None else need(columns, have, p.name, "column")
         for batch in f.iter_batches(chunk, columns=cols, **args): yield _from_arrow(batch)[cols]
