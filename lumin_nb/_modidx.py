@@ -99,6 +99,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'lumin_nb/data/batch.py'),
                                      'lumin_nb.data.batch.FoldDataset.__len__': ( 'batch.html#folddataset.__len__',
                                                                                   'lumin_nb/data/batch.py'),
+                                     'lumin_nb.data.batch.FoldDataset.__repr__': ( 'batch.html#folddataset.__repr__',
+                                                                                   'lumin_nb/data/batch.py'),
                                      'lumin_nb.data.batch.FoldDataset.__setstate__': ( 'batch.html#folddataset.__setstate__',
                                                                                        'lumin_nb/data/batch.py'),
                                      'lumin_nb.data.batch.FoldDataset._pass': ('batch.html#folddataset._pass', 'lumin_nb/data/batch.py'),

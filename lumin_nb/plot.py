@@ -326,7 +326,8 @@ def plot_band(
     ylabel = "Ratio to nominal" if ratio else _per_bin(edges, unit, False).replace("Events", "Expected events")
     lo, hi = np.nanmin((h - np.maximum(down, err))/by), np.nanmax((h + np.maximum(up, err))/by)  # Matplotlib sees the upper edge only
     pad = .05*(hi-lo)
-    ax.set(xlabel=_axis(name, unit), ylabel=ylabel, xlim=edges[[0, -1]], ylim=(max(lo-pad, 0.), min(hi+pad, 2.)) if ratio else (0. if lo >= 0 else lo-pad, hi+pad))
+    ylim = (max(lo-pad, 0.), min(hi+pad, 2.)) if ratio else (0. if lo >= 0 else lo-pad, hi+pad)
+    ax.set(xlabel=_axis(name, unit), ylabel=ylabel, xlim=edges[[0, -1]], ylim=ylim)
     ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))  # Above the axes, so that no bin is hidden
     return ax
 

@@ -170,6 +170,7 @@ class FoldDataset(IterableDataset):
         self.passes[:] = epoch
 
     def __iter__(self): return self._pass()
+    def __repr__(self): return f"FoldDataset of {self.fy.name}: {len(self)} batches of {self.by_args['bs'] or 'whole folds'} from {len(self.folds)} folds"
     def __len__(self): return sum(_n_batches(self.fy.fld_szs[i], self.by_args["bs"], self.by_args["drop_last"]) for i in self.folds)
 
 # %% ../../nbs/17_batch.ipynb #fd9d18f4

@@ -349,7 +349,7 @@ def _predict_array(self:Model, x:np.ndarray|tuple, pred_cb:PredHandler, cbs:list
 @patch
 def predict(
     self:Model,
-    inputs:Any, # Array, tensor or frame of shape (event, feat), a tuple that begins with one, or a `FoldYielder`
+    inputs:Any, # Array, tensor or frame of shape (event, feat), a tuple that begins with one, a `BatchYielder`, or a `FoldYielder`
     as_np:bool=True, # numpy array, or a tensor?
     pred_name:str="pred", # Name under which predictions for a `FoldYielder` are saved; '_' and `syst` are added for a variation
     pred_cb:PredHandler|None=None, # Collects predictions; None for the plain `PredHandler`
@@ -365,7 +365,8 @@ def predict(
         inputs.save_preds({i: p[:, 0] if p.ndim > 1 and p.shape[1] == 1 else p for i, p in preds.items()}, name)
         return None
     if syst is not None: raise OptionError(f"syst: '{syst}' asks for a variation of a FoldYielder, but inputs are {type(inputs).__name__}")
-    out = self._predict_array(self._as_inputs(inputs), pred_cb or PredHandler(), cbs, bs)
+    x = inputs.inputs if isinstance(inputs, BatchYielder) else inputs
+    out = self._predict_array(self._as_inputs(x), pred_cb or PredHandler(), cbs, bs)
     return to_np(out) if as_np else out
 
 # %% ../../nbs/31_model.ipynb #2f6a23d2
