@@ -539,6 +539,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                        'lumin_nb/data/yielder.py'),
                                        'lumin_nb.data.yielder.FoldYielder._beside': ( 'yielder.html#foldyielder._beside',
                                                                                       'lumin_nb/data/yielder.py'),
+                                       'lumin_nb.data.yielder.FoldYielder._bytes': ( 'yielder.html#foldyielder._bytes',
+                                                                                     'lumin_nb/data/yielder.py'),
                                        'lumin_nb.data.yielder.FoldYielder._can_change': ( 'yielder.html#foldyielder._can_change',
                                                                                           'lumin_nb/data/yielder.py'),
                                        'lumin_nb.data.yielder.FoldYielder._cells': ( 'yielder.html#foldyielder._cells',

@@ -6,7 +6,7 @@
 __all__ = ['FoldYielder']
 
 # %% ../../nbs/11_yielder.ipynb #b333f095
-import glob, hashlib, json, re, threading
+import glob, hashlib, json, os, re, threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -143,7 +143,7 @@ def _open(self:FoldYielder, foldfile:Any, join:str, pred_file:Any, cache_mb:floa
     self.pred_file = self.pred_files[0]
     self.files = _open_all(self.paths)
     self.foldfile, self.attrs, self._sets = self.files[0], dict(self.files[0].attrs), _data_sets(self.files[0])
-    self._lock, self._cache, self._cache_mb, self._cache_left = threading.Lock(), {}, cache_mb, cache_mb*1e6
+    self._lock, self._cache, self._places, self._cache_mb, self._cache_left = threading.Lock(), {}, {}, cache_mb, cache_mb*1e6
 
 # %% ../../nbs/11_yielder.ipynb #05e0ef05
 @patch
@@ -222,10 +222,10 @@ def close(self:FoldYielder):
 
 # %% ../../nbs/11_yielder.ipynb #9dc08d91
 @patch
-def __getstate__(self:FoldYielder): return {k: v for k, v in vars(self).items() if k not in ("files", "foldfile", "_lock", "_cache", "_cache_left")}
+def __getstate__(self:FoldYielder): return {k: v for k, v in vars(self).items() if k not in ("files", "foldfile", "_lock", "_cache", "_cache_left", "_places")}
 @patch
 def __setstate__(self:FoldYielder, state:dict):
-    self.__dict__.update(state, files=_open_all(state["paths"]), _lock=threading.Lock(), _cache={}, _cache_left=state["_cache_mb"]*1e6)
+    self.__dict__.update(state, files=_open_all(state["paths"]), _lock=threading.Lock(), _cache={}, _places={}, _cache_left=state["_cache_mb"]*1e6)
     self.foldfile = self.files[0]
 
 # %% ../../nbs/11_yielder.ipynb #b4b4995c
@@ -293,16 +293,35 @@ def _can_change(self:FoldYielder, syst:str, name:str)->list[int]:
 
 # %% ../../nbs/11_yielder.ipynb #abc31257
 @patch
+def _bytes(self:FoldYielder, k:int, name:str)->np.ndarray:
+    "A data set of a file as it is stored"
+    if (at := self._places.get((k, name))) is None:
+        if name not in self.files[k]:
+            fold, name = name.split("/", 1)
+            raise FeatureError(f"{self.paths[k].name}: '{name}' is missing in fold {fold[5:]}; save it for every fold")
+        ds = self.files[k][name]
+        direct = ds.id.get_offset() is not None and not ds.external and ds.dtype.kind in "biufS" and ds.id.get_storage_size() == ds.nbytes > 0
+        direct = direct and hasattr(os, "preadv")  # Not on Windows
+        at = self._places[k, name] = (ds.id.get_offset(), ds.shape, ds.dtype) if direct else ()
+    if not at: return self.files[k][name][()]
+    out, done = np.empty(at[1], at[2]), 0
+    view = memoryview(out.reshape(-1).view(np.uint8))
+    while done < len(view):
+        n = os.preadv(self.files[k].id.get_vfd_handle(), [view[done:]], at[0]+done)
+        if not n: raise FoldFileError(f"{self.paths[k]} ends within {name}: it was cut while it was open")
+        done += n
+    return out
+
+# %% ../../nbs/11_yielder.ipynb #8501cdd8
+@patch
 def _stored(self:FoldYielder, k:int, j:int, name:str, syst:str|None)->np.ndarray:
     "A data set of one fold of one file, dense, as it is or under a variation"
-    grp = self.files[k][f"fold_{j}"]
-    if name not in grp: raise FeatureError(f"{self.paths[k].name}: '{name}' is missing in fold {j}; save it for every fold")
-    x, shape = grp[name][()], None
+    x, shape = self._bytes(k, f"fold_{j}/{name}"), None
     if name == "matrix_inputs" and self.matrix_is_sparse: shape = self.matrix_shape
     if name == "targets" and self.target_tensor_is_sparse: shape = self.target_tensor_shape
     if shape is not None: x = dense_from_coo(x, shape, self._part_szs[k, j])
     if name in self._moves and (move := self._moves[name][k]): x = np.array([move.get(i, i) for i in range(x.max(initial=0)+1)], x.dtype)[x]
-    if syst is None or (change := grp.get(f"systematics/{syst}/{name}")) is None: return x
+    if syst is None or (change := self.files[k].get(f"fold_{j}/systematics/{syst}/{name}")) is None: return x
     return apply_patch(x, change["mask"][()], change["values"][()], self._can_change(syst, name))
 
 # %% ../../nbs/11_yielder.ipynb #550e25e6
