@@ -44,7 +44,7 @@ class FitParams:
     error:BaseException|None = None # Why the training failed, for `on_train_end`
     # The data
     by:Any = None # `BatchYielder` of the fold, whose arrays may be changed
-    x:Any = None # Inputs of the batch, shape (event, feat)
+    x:Any = None # Inputs of the batch: shape (event, feat), or a tuple that begins with such a tensor
     y:Tensor|None = None # Targets, shape (event, targ); (event,) for classes
     w:Tensor|None = None # Event weights, shape (event, 1)
     y_pred:Tensor|None = None # Output of the network, shape (event, targ): what the loss wants, or the prediction in state 'test'
