@@ -24,22 +24,41 @@ def _checked(
     for k, v in arrs.items():
         v = to_np(v)
         if v.ndim != 1 and v.shape != (len(v), 1): raise ShapeError(f"{k}: shape {v.shape}, but one number per event is needed")
-        arrs[k] = v = v.reshape(-1).astype(float)
+        arrs[k] = v = v.reshape(-1).astype(float, copy=False)
         if len(v) != len(arrs["score"]): raise ShapeError(f"{k}: {len(v)} events, but score has {len(arrs['score'])}")
-        if (bad := (~np.isfinite(v)).sum()): raise DataError(f"{k}: {bad} of {len(v)} values are NaN or infinite")
+        if (bad := len(v) - np.count_nonzero(np.isfinite(v))): raise DataError(f"{k}: {bad} of {len(v)} values are NaN or infinite")
     s, t, w = arrs.values()
-    if (other := set(np.unique(t)[:9].tolist()) - {0., 1.}): raise DataError(f"targ: {sorted(other)} found, but targets must be 0 or 1")
+    is_c, signed = (t==0, t==1), w.min(initial=0.) <= 0
+    if not (is_c[0] | is_c[1]).all():
+        raise DataError(f"targ: {sorted(set(np.unique(t)[:9].tolist()) - {0., 1.})} found, but targets must be 0 or 1")
     for c, name in enumerate(("background", "signal")):
-        if not (t==c).any(): raise DataError(f"targ: no event is {name} ({c}); both classes are needed")
-        if (tot := w[t==c].sum()) <= 0: raise DataError(f"wgt: the weights of {name} ({c}) sum to {tot:.4g}, not above zero")
-    return s, t==1, w
+        if not is_c[c].any(): raise DataError(f"targ: no event is {name} ({c}); both classes are needed")
+        if signed and (tot := w[is_c[c]].sum()) <= 0:  # Positive weights need no sum
+            raise DataError(f"wgt: the weights of {name} ({c}) sum to {tot:.4g}, not above zero")
+    return s, is_c[1], w
 
 # %% ../nbs/03_score.ipynb #f57bdefb
+def _order(s:np.ndarray)->np.ndarray:
+    "Numbers of the events in falling score, equal scores in the order given: `argsort(-s, kind='stable')`"
+    key = (0. - s).view(np.int64)  # 0 - s and not -s, which would leave two zeros of different bits
+    key ^= (key >> 63) & (2**63-1)
+    low = (1 << len(s).bit_length()) - 1
+    key &= ~low
+    key |= np.arange(len(s))
+    key.sort()
+    i = key & low
+    if (s[i[1:]] > s[i[:-1]]).any():
+        tie = (key[1:] & ~low) == (key[:-1] & ~low)
+        p = np.flatnonzero(np.append(tie, False) | np.append(False, tie))
+        i[p] = i[p][np.argsort(-s[i[p]], kind="stable")]  # Groups stay in their places: they are in order already
+    return i
+
+# %% ../nbs/03_score.ipynb #d908a197
 class _Ranked(NamedTuple):
     "Events in falling score, and where each group of equal scores ends"
     targ:np.ndarray # True for signal, shape (event,)
     wgt:np.ndarray # shape (event,)
-    ends:np.ndarray # Last event of each group of ties
+    ends:np.ndarray|slice # Last event of each group of ties; all events if there are none
     cuts:np.ndarray # The score of each group, falling
 
     def sums(self, wgt:np.ndarray|None=None)->tuple[np.ndarray, np.ndarray]:
@@ -50,9 +69,10 @@ class _Ranked(NamedTuple):
 def _ranked(score:Any, targ:Any, wgt:Any=None)->_Ranked:
     "Check, then sort once"
     s, t, w = _checked(score, targ, wgt)
-    i = np.argsort(-s, kind="stable")
+    i = _order(s)
     s = s[i]
-    ends = np.append(np.flatnonzero(np.diff(s)), len(s)-1)
+    last = np.append(s[1:] != s[:-1], True)
+    ends = slice(None) if last.all() else np.flatnonzero(last)
     return _Ranked(t[i], w[i], ends, s[ends])
 
 # %% ../nbs/03_score.ipynb #f0076ae9
@@ -145,12 +165,24 @@ def ams_curve(
     return r.cuts, calc_ams(s, b, br, unc_b), s, b
 
 # %% ../nbs/03_score.ipynb #afd85c4a
-def _best(ams:np.ndarray, ok:np.ndarray|bool=True)->int:
-    "Index of the largest finite value among those allowed"
-    z = np.where(np.isfinite(ams) & ok, ams, -1.)
-    if z.max() < 0: raise DataError("AMS: no cut keeps enough background for a finite value; give br > 0, more events or a smaller min_events")
-    return int(z.argmax())
+def _near_best(s:np.ndarray, b:np.ndarray, br:float, unc_b:float, block:int=128)->np.ndarray:
+    "Indices, rising, of all cuts that can have the largest finite AMS"
+    at = np.arange(0, len(s), block)
+    seen = calc_ams(s[at], b[at], br, unc_b)
+    floor = seen[np.isfinite(seen)].max(initial=0.) * (1 - 1e-9)  # Far more than rounding can do
+    low = np.minimum.reduceat(b, at)
+    bound = calc_ams(np.maximum.reduceat(s, at), low, br, np.where(low >= max(0., -2*br), unc_b, 0.))
+    return np.flatnonzero(np.repeat(~(bound < floor), block)[:len(s)])  # NaN, where b+br < 0, is no bound
 
+def _best(s:np.ndarray, b:np.ndarray, br:float, unc_b:float)->tuple[float, int]:
+    "Largest finite AMS, and the first index that has it"
+    i = _near_best(s, b, br, unc_b) if len(s) else np.arange(0)
+    ams = calc_ams(s[i], b[i], br, unc_b)
+    z = np.where(np.isfinite(ams), ams, -1.)
+    if z.max(initial=-1.) < 0: raise DataError("AMS: no cut keeps enough background for a finite value; give br > 0, more events or a smaller min_events")
+    return float(z.max()), int(i[z.argmax()])
+
+# %% ../nbs/03_score.ipynb #1461e7d0
 def ams_scan(
     score:np.ndarray, # Larger means more signal-like, shape (event,)
     targ:np.ndarray, # 0 or 1, shape (event,)
@@ -162,10 +194,10 @@ def ams_scan(
 )->tuple[float, float]: # Best AMS, and its cut: select `score >= cut`
     "Largest finite AMS over all cuts; of several equal ones the tightest; raises `ShapeError`, `DataError`"
     r = _ranked(score, targ, wgt)
-    s, b = r.sums()
-    ams = calc_ams(wgt_factor*s, wgt_factor*b, br, unc_b)
-    i = _best(ams, np.cumsum(~r.targ)[r.ends] >= min_events)
-    return float(ams[i]), float(r.cuts[i])
+    s, b = (wgt_factor*o for o in r.sums())
+    first = 0 if min_events <= 0 else np.searchsorted(np.cumsum(~r.targ)[r.ends], min_events)
+    ams, i = _best(s[first:], b[first:], br, unc_b)
+    return ams, float(r.cuts[first+i])
 
 # %% ../nbs/03_score.ipynb #5f56ba2c
 def _replicas(stat:Any, r:_Ranked, n:int, seed:Any)->np.ndarray:
@@ -224,9 +256,7 @@ def ams_with_error(
     r = _ranked(score, targ, wgt)
     def ams(s:np.ndarray, b:np.ndarray)->float:
         fs, fb = (wgt_factor, wgt_factor) if totals is None else (wgt_factor*totals[0]/s[-1], wgt_factor*totals[1]/b[-1])
-        if cut is None:
-            z = calc_ams(fs*s, fb*b, br, unc_b)
-            return float(z[_best(z)])
+        if cut is None: return _best(fs*s, fb*b, br, unc_b)[0]
         i = int((r.cuts >= cut).sum()) - 1
         return calc_ams(fs*s[i], fb*b[i], br, unc_b) if i >= 0 else 0.
     reps = _replicas(ams, r, n, seed)

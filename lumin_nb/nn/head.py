@@ -139,3 +139,18 @@ def check_inputs(
     for i, j in np.argwhere(bad)[:1]:
         raise DataError(f"inputs: feature '{self.cat_feats[j]}' has the code {codes[i, j]:g} in event {i}, and unknown codes in "
                         f"{bad[:, j].sum()} of {len(x)} events. Known: integers from 0 to {szs[j]-1}")
+
+# %% ../../nbs/21_head.ipynb #69c8dc0b
+AbsHead.row_wise = None # Is an object a row (True) or a column (False) of a matrix? None: the head takes no matrix
+
+@patch
+def check_data(
+    self:AbsHead,
+    fy:Any, # `FoldYielder`
+)->None:
+    "Raise `ShapeError` if the matrix of a file lies the other way than the head reads it"
+    lies = getattr(fy, "matrix_row_wise", None)
+    if self.row_wise is not None and lies is not None and lies != self.row_wise:
+        words = {True: "row-wise (object, feat)", False: "column-wise (feat, object)"}
+        raise ShapeError(f"{fy.name}: its matrix lies {words[lies]}, and {type(self).__name__} reads it {words[self.row_wise]}. "
+                         f"Build the head with row_wise={lies}, or write the file with matrix_row_wise={self.row_wise}")

@@ -174,7 +174,8 @@ def _fit_epoch(self:Model, fp:FitParams, call:Caller, state:str, idxs:Sequence[i
 # %% ../../nbs/31_model.ipynb #f2c688b3
 @patch
 def _check_names(self:Model, fy:FoldYielder)->None:
-    "The file has the features of the recipe, in its order"
+    "The file has the features of the recipe, in its order, and a matrix that lies as the head reads it"
+    self.model.head.check_data(fy)
     b, cats = self.model_builder, fy.get_use_cat_feats()
     want_cat = list(b.cat_embedder.cat_names) if b.cat_embedder is not None else []
     need([*b.cont_feats, *want_cat], [*fy.get_use_cont_feats(), *cats], fy.name)
