@@ -28,7 +28,7 @@ def _checked(
         if len(v) != len(arrs["score"]): raise ShapeError(f"{k}: {len(v)} events, but score has {len(arrs['score'])}")
         if (bad := len(v) - np.count_nonzero(np.isfinite(v))): raise DataError(f"{k}: {bad} of {len(v)} values are NaN or infinite")
     s, t, w = arrs.values()
-    is_c, signed = (t==0, t==1), w.min(initial=0.) <= 0
+    is_c, signed = (t==0, t==1), w.min(initial=1.) <= 0
     if not (is_c[0] | is_c[1]).all():
         raise DataError(f"targ: {sorted(set(np.unique(t)[:9].tolist()) - {0., 1.})} found, but targets must be 0 or 1")
     for c, name in enumerate(("background", "signal")):
@@ -38,20 +38,25 @@ def _checked(
     return s, is_c[1], w
 
 # %% ../nbs/03_score.ipynb #f57bdefb
-def _order(s:np.ndarray)->np.ndarray:
-    "Numbers of the events in falling score, equal scores in the order given: `argsort(-s, kind='stable')`"
-    key = (0. - s).view(np.int64)  # 0 - s and not -s, which would leave two zeros of different bits
-    key ^= (key >> 63) & (2**63-1)
+def _order(s:np.ndarray)->tuple[np.ndarray, np.ndarray]:
+    "Events in falling score, equal scores in the order given: `i = argsort(-s, kind='stable')`, and `s[i]`"
+    def bits(s:np.ndarray)->np.ndarray:
+        k = (0. - s).view(np.int64)  # 0 - s and not -s, which would leave two zeros of different bits
+        k ^= (k >> 63) & (2**63-1)
+        k &= ~low
+        return k
     low = (1 << len(s).bit_length()) - 1
-    key &= ~low
-    key |= np.arange(len(s))
-    key.sort()
-    i = key & low
-    if (s[i[1:]] > s[i[:-1]]).any():
-        tie = (key[1:] & ~low) == (key[:-1] & ~low)
+    i = bits(s)
+    i |= np.arange(len(s))
+    i.sort()
+    i &= low
+    out = s[i]
+    if (out[1:] > out[:-1]).any():
+        tie = np.diff(bits(out)) == 0
         p = np.flatnonzero(np.append(tie, False) | np.append(False, tie))
-        i[p] = i[p][np.argsort(-s[i[p]], kind="stable")]  # Groups stay in their places: they are in order already
-    return i
+        i[p] = i[p][np.argsort(-out[p], kind="stable")]  # Groups stay in their places: they are in order already
+        out = s[i]
+    return i, out
 
 # %% ../nbs/03_score.ipynb #d908a197
 class _Ranked(NamedTuple):
@@ -64,13 +69,13 @@ class _Ranked(NamedTuple):
     def sums(self, wgt:np.ndarray|None=None)->tuple[np.ndarray, np.ndarray]:
         "Signal and background at or above each distinct score"
         w = self.wgt if wgt is None else wgt
-        return np.cumsum(w*self.targ)[self.ends], np.cumsum(w*~self.targ)[self.ends]
+        s, b = w*self.targ, w*~self.targ
+        return np.cumsum(s, out=s)[self.ends], np.cumsum(b, out=b)[self.ends]
 
 def _ranked(score:Any, targ:Any, wgt:Any=None)->_Ranked:
     "Check, then sort once"
     s, t, w = _checked(score, targ, wgt)
-    i = _order(s)
-    s = s[i]
+    i, s = _order(s)
     last = np.append(s[1:] != s[:-1], True)
     ends = slice(None) if last.all() else np.flatnonzero(last)
     return _Ranked(t[i], w[i], ends, s[ends])

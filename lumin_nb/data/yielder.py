@@ -112,12 +112,10 @@ class FoldYielder:
         self._open(foldfile, join, pred_file, cache_mb)
         try:
             self._take_names(cont_feats, cat_feats); self._find_folds()
-            self.ignore_feats = need(ignore_feats or [], self.input_feats, str(self.path))
+            self.ignore_feats, self.yield_wgt = need(ignore_feats or [], self.input_feats, self.name), need(yield_wgt or [], _listed(self.wgt_feat), self.name, "weight")
             self._choose_objects(yield_matrix, ragged, max_obj, jagged, yield_mask)
-            self.yield_wgt = None if yield_wgt is None else need(yield_wgt, _listed(self.wgt_feat), self.name, "weight")[0]
             self.input_pipe, self.output_pipe, self.matrix_pipe = (_as_pipe(p, self.name) for p in (input_pipe, output_pipe, matrix_pipe))
         except BaseException: self.close(); raise
-
     @property
     def cont_feats(self)->list[str]:
         "Continuous features of the file"
@@ -406,7 +404,7 @@ def _load_fold(self:FoldYielder, i:int, syst:str|None)->dict[str, Any]:
     if self.ignore_feats: x = np.take(x, [j for j, f in enumerate(self.input_feats) if f not in self.ignore_feats], 1)
     beside, col = self._beside(i, syst), lambda a: a[:, None] if a.ndim == 1 else a
     targ, wgt = (col(self._read(i, k, syst)) if k in self._sets else None for k in ("targets", "weights"))
-    if self.yield_wgt is not None and wgt is not None: wgt = wgt[:, [_listed(self.wgt_feat).index(self.yield_wgt)]]
+    if self.yield_wgt and wgt is not None: wgt = wgt[:, [_listed(self.wgt_feat).index(f) for f in self.yield_wgt]]
     return {"inputs": (_no_nan(x), *beside) if beside else _no_nan(x), "targets": targ, "weights": wgt}
 
 # %% ../../nbs/11_yielder.ipynb #a0b2a743
