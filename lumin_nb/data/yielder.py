@@ -111,8 +111,7 @@ class FoldYielder:
     ):
         self._open(foldfile, join, pred_file, cache_mb)
         try:
-            self._take_names(cont_feats, cat_feats); self._find_folds()
-            self.ignore_feats, self.yield_wgt = need(ignore_feats or [], self.input_feats, self.name), need(yield_wgt or [], _listed(self.wgt_feat), self.name, "weight")
+            self._take_names(cont_feats, cat_feats, ignore_feats, yield_wgt); self._find_folds()
             self._choose_objects(yield_matrix, ragged, max_obj, jagged, yield_mask)
             self.input_pipe, self.output_pipe, self.matrix_pipe = (_as_pipe(p, self.name) for p in (input_pipe, output_pipe, matrix_pipe))
         except BaseException: self.close(); raise
@@ -147,7 +146,7 @@ def _open(self:FoldYielder, foldfile:Any, join:str, pred_file:Any, cache_mb:floa
 
 # %% ../../nbs/11_yielder.ipynb #05e0ef05
 @patch
-def _take_names(self:FoldYielder, cont_feats:Sequence[str]|None, cat_feats:Sequence[str]|None)->None:
+def _take_names(self:FoldYielder, cont_feats:Sequence[str]|None, cat_feats:Sequence[str]|None, ignore:Any, wgt:Any)->None:
     "What the meta data say, under the names that LUMIN gives it"
     metas = [read_meta(f) for f in self.files]
     self.meta = m = _common_meta(metas, self.paths)
@@ -166,6 +165,8 @@ def _take_names(self:FoldYielder, cont_feats:Sequence[str]|None, cat_feats:Seque
     (self.processes, p), (self.channels, c) = (_common_ids([n.get(key) or {} for n in metas]) for key in ("processes", "channels"))
     self._moves = {"process": p, "channel": c}
     self.units, self.descriptions = dict(m.get("units") or {}), dict(m.get("descriptions") or {})
+    self.ignore_feats = need(ignore or [], self.input_feats, self.name)
+    self.yield_wgt = need(wgt or [], _listed(self.wgt_feat), self.name, "weight")
 
 # %% ../../nbs/11_yielder.ipynb #a7fad4e1
 @patch
