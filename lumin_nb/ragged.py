@@ -53,7 +53,7 @@ def __getitem__(
     self:Ragged,
     idx:Any, # One event, a slice, event numbers or a mask of shape (event,)
 )->Any: # Objects of one event, shape (obj, feat), or the chosen events as `Ragged`
-    "Choose events, in the order asked for; raises `ShapeError` for a mask of another length"
+    "Choose events, in the order asked for; raises `ShapeError` for a mask of another length, `OptionError` for what is no event number"
     if isinstance(idx, (int, np.integer)):
         i = range(len(self))[idx]
         return self.values[self.offsets[i]:self.offsets[i+1]]
@@ -64,6 +64,7 @@ def __getitem__(
     if idx.dtype == bool:
         if idx.shape != (len(self),): raise ShapeError(f"ragged: a mask for {len(self)} events has shape ({len(self)},), not {idx.shape}")
         idx = np.flatnonzero(idx)
+    if idx.size and idx.dtype.kind not in "iu": raise OptionError(f"ragged: events are chosen by whole numbers or a mask, not by {idx.dtype}")
     idx = np.arange(len(self))[idx.astype(np.int64)]  # Negative numbers count from the end; others beyond raise IndexError
     counts = self.counts[idx]
     offsets = np.concatenate([[0], np.cumsum(counts)])
@@ -115,7 +116,8 @@ def sort(
 )->Ragged: # The same events, objects in order; NaN come last
     "Order the objects of every event, e.g. by falling transverse momentum; equal ones keep their order"
     x = self.feat(name)
-    return Ragged(self.values[np.lexsort((-x if descending else x, self.event))], self.offsets, self.feats)
+    if descending: x = ~x if x.dtype.kind in "iub" else -x  # Minus an unsigned number is a large one
+    return Ragged(self.values[np.lexsort((x, self.event))], self.offsets, self.feats)
 
 # %% ../nbs/04_ragged.ipynb #3072076e
 @patch
@@ -153,7 +155,8 @@ def from_lists(
     feats:Sequence[str]|Mapping[str, str], # Columns to take, or {feature: column}
     dtype:Any=np.float32, # Type of the values
 )->Ragged: # One feature per column
-    "Gather list columns; raises `DataError` if they have different numbers of objects in an event"
+    "Gather list columns; raises `DataError` if they have different numbers of objects in an event, `OptionError` for no columns"
+    if not len(feats): raise OptionError("from_lists: no columns to take. Give one or more")
     cols = dict(feats) if isinstance(feats, Mapping) else {f: f for f in feats}
     need(list(cols.values()), list(df.keys()) if hasattr(df, "keys") else df.fields, "the frame", "column")
     parts = {f: _flat_column(df[c], c, dtype) for f, c in cols.items()}
@@ -170,14 +173,26 @@ def _flat_column(col:Any, name:str, dtype:Any)->tuple[np.ndarray, np.ndarray]:
     col = getattr(getattr(col, "array", None), "_ak_array", col)  # A frame's column backed by awkward
     if type(col).__module__.split(".")[0] == "awkward":
         ak = import_extra("awkward", "hep")
-        return np.asarray(ak.to_numpy(ak.flatten(col)), dtype), np.asarray(ak.to_numpy(ak.num(col)), np.int64)
-    rows = [np.asarray(v) for v in col]
+        if not len(col): return np.empty(0, dtype), np.empty(0, np.int64)
+        if col.ndim != 2: raise DataError(f"ragged: column '{name}' has {col.ndim} axes; one list of numbers per event has 2")
+        return _cast(ak.to_numpy(ak.flatten(col)), name, dtype), np.ma.filled(ak.to_numpy(ak.num(col)), 0).astype(np.int64)
+    rows = [np.empty(0) if v is None else _open(v) for v in col]
     if (bad := np.array([v.ndim != 1 for v in rows], bool)).any():
         raise DataError(f"ragged: column '{name}' holds '{rows[bad.argmax()]}' in row {bad.argmax()}; a list of numbers is needed")
-    values = np.concatenate([v for v in rows if len(v)] or [np.empty(0)])
-    try: return values.astype(dtype), np.array([len(v) for v in rows], np.int64)
-    except (TypeError, ValueError) as e:
-        raise DataError(f"ragged: column '{name}' holds something other than numbers ({e})") from e
+    return _cast(np.concatenate([v for v in rows if len(v)] or [np.empty(0)]), name, dtype), np.array([len(v) for v in rows], np.int64)
+
+def _open(v:Any)->np.ndarray:
+    "An array as it is, but NaN where it is masked; shape kept"
+    return np.asarray(np.ma.filled(v.astype(float), np.nan) if np.ma.is_masked(v) else v)
+
+def _cast(values:np.ndarray, name:str, dtype:Any)->np.ndarray:
+    "Numbers of a column in the type asked for, shape (obj,); masked ones are NaN"
+    try: values = _open(values)
+    except (TypeError, ValueError) as e: raise DataError(f"ragged: column '{name}' holds something other than numbers ({e})") from e
+    if np.dtype(dtype).kind in "iub" and values.dtype.kind in "fO" and (gone := pd.isna(values)).any():
+        raise DataError(f"ragged: column '{name}' misses {gone.sum()} numbers, for which {np.dtype(dtype)} has no place; take a float")
+    try: return values.astype(dtype)
+    except (TypeError, ValueError) as e: raise DataError(f"ragged: column '{name}' holds something other than numbers ({e})") from e
 
 @patch
 def to_lists(
@@ -197,7 +212,8 @@ def concat(
     cls:Ragged,
     parts:Sequence[Ragged], # Samples with the same features
 )->Ragged: # Their events, one sample after another
-    "Put samples together; raises `FeatureError` if they have different features"
+    "Put samples together; raises `FeatureError` if they have different features, `OptionError` if there are none"
+    if not len(parts): raise OptionError("concat: no samples. Give one or more")
     for r in parts:
         if r.feats != parts[0].feats: raise FeatureError(f"ragged: features {', '.join(parts[0].feats)} and {', '.join(r.feats)} cannot be put together")
     starts = np.cumsum([0, *(len(r.values) for r in parts)])
