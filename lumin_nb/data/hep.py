@@ -271,6 +271,7 @@ def eta_centrality(
 # %% ../../nbs/13_hep.ipynb #8f3f591a
 _SPELT = {"pt": ("pT", "pt"), "m": ("m", "mass")}
 _PARTS = ("pt", "pT", "phi", "eta", "px", "py", "pz")
+_DERIVED = {"delta", "abs", "cos", "sin"} # A column with such a word in its name is no component: `lep_tau_delta_phi`
 
 def get_vecs(
     cols:Iterable[str], # Column names
@@ -278,7 +279,7 @@ def get_vecs(
 )->list[str]: # Names of vectors, in the order of their first column
     "Vectors of a table"
     cols = list(cols)
-    vecs = dict.fromkeys(v for v, _, k in (c.rpartition("_") for c in cols) if k in _PARTS and v)
+    vecs = dict.fromkeys(v for v, _, k in (c.rpartition("_") for c in cols) if k in _PARTS and v and not _DERIVED & set(v.split("_")))
     def has(v:str, *ks:str)->bool: return all(_name(cols, v, k, must=False) for k in ks)
     return [v for v in vecs if not strict or has(v, "pt", "phi") or has(v, "px", "py")]
 
@@ -296,15 +297,15 @@ def align_event(
     ref_y:str|None=None, # Vector to bring to phi >= 0; None for no reflection in y
 )->pd.DataFrame: # A new frame with the same columns
     "Turn and reflect every event into a common orientation; raises `FeatureError`, and `DataError` where `ref` is missing"
-    ref_z, vecs = ref_z or ref, [c[:-4] for c in df if c.endswith("_phi")]
+    ref_z, vecs = ref_z or ref, get_vecs(df, strict=False)
     need([ref+"_phi", ref_z+"_eta"] + ([ref_y+"_phi"] if ref_y else []), df, "df")
     phi = df[ref+"_phi"].to_numpy()
     if (bad := (~np.isfinite(phi)).sum()):
         raise DataError(f"align_event: {ref}_phi is missing in {bad} of {len(df)} events: choose an object that every event has")
-    new = {v+"_phi": delta_phi(phi, df[v+"_phi"].to_numpy()) for v in vecs}
+    new = {c: delta_phi(phi, df[c].to_numpy()) for v in vecs if (c := v+"_phi") in df}
     flip_y = np.where(new[ref_y+"_phi"] < 0, -1, 1) if ref_y else 1
     flip_z = np.where(df[ref_z+"_eta"] < 0, -1, 1)
-    new = {k: v*flip_y for k, v in new.items()} | {c: df[c]*flip_z for c in df if c.endswith("_eta")}
+    new = {k: v*flip_y for k, v in new.items()} | {c: df[c]*flip_z for v in vecs if (c := v+"_eta") in df}
     return df.assign(**new)
 
 # %% ../../nbs/13_hep.ipynb #3a65feef
@@ -432,19 +433,20 @@ def _phi_of(df:pd.DataFrame, v:str, where:str)->np.ndarray:
 
 def _mirrored(df:pd.DataFrame, kinds:tuple[str, ...], where:np.ndarray)->pd.DataFrame:
     "A new frame, some components of all vectors with the other sign in some events"
-    names = [c for v in get_vecs(df) for k in kinds if (c := f"{v}_{k}") in df]
+    names = [c for v in get_vecs(df, strict=False) for k in kinds if (c := f"{v}_{k}") in df]
     return df.assign(**{c: np.where(where, -df[c].to_numpy(), df[c].to_numpy()) for c in names})
 
 def fix_event_phi(
     df:pd.DataFrame, # Vectors as columns, polar or Cartesian [GeV, rad]
     ref_vec:str, # Vector to bring to phi = 0
 )->pd.DataFrame: # A new frame with the same columns
-    "Turn every event about the beam so that a vector lies at $\\phi=0$; raises `DataError` where it is missing"
+    "Turn every event about the beam so that a vector lies at $\\phi=0$; raises `DataError` where it is missing, `FeatureError` for px without py"
     phi = _phi_of(df, ref_vec, "fix_event_phi")
     cos, sin, new = np.cos(phi), np.sin(phi), {}
-    for v in get_vecs(df):
+    for v in get_vecs(df, strict=False):
         if v+"_phi" in df: new[v+"_phi"] = delta_phi(phi, df[v+"_phi"].to_numpy())
-        if v+"_px" in df and v+"_py" in df:
+        if v+"_px" in df or v+"_py" in df:
+            need([v+"_px", v+"_py"], df, "df")
             x, y = df[v+"_px"].to_numpy(), df[v+"_py"].to_numpy()
             new |= {v+"_px": x*cos + y*sin, v+"_py": np.zeros_like(y) if v == ref_vec else y*cos - x*sin}
     return df.assign(**new)
