@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['UNSEEN', 'ABSENT', 'fit_cats', 'apply_cats', 'proc_cats', 'Kept', 'load_pipe', 'pipe_from_dict', 'AbsPipe', 'Scaler',
-           'LogFeats', 'PrincipalAxes', 'Chain', 'PipeRecipe', 'get_pre_proc_pipes', 'fit_input_pipe',
+           'LogFeats', 'FillFeats', 'PrincipalAxes', 'Chain', 'PipeRecipe', 'get_pre_proc_pipes', 'fit_input_pipe',
            'fit_output_pipe', 'from_sklearn', 'RunningScaler', 'MatrixPipe', 'fit_matrix_pipe', 'class_weights',
            'KinematicWeights', 'reweight_to']
 
@@ -12,6 +12,7 @@ __all__ = ['UNSEEN', 'ABSENT', 'fit_cats', 'apply_cats', 'proc_cats', 'Kept', 'l
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -333,6 +334,20 @@ class LogFeats(AbsPipe):
         return np.where(self._is_log, np.log(np.where(self._is_log, x, 1.)), x)
     def _backward(self, z): return np.where(self._is_log, np.exp(np.where(self._is_log, z, 0.)), z)
 
+# %% ../../nbs/12_prep.ipynb #f3b66e6d
+class FillFeats(AbsPipe):
+    "Numbers in place of missing features; what was missing cannot be told afterwards"
+    _keys = ("feats", "fill")
+    def __init__(self,
+        feats:Sequence[str], # Names of the features, in the order of the columns
+        fill:Sequence[float], # What stands for a missing value of each feature, in its unit, shape (feat,)
+    ):
+        self.feats, self.fill = list(feats), np.asarray(fill, float)
+        if self.fill.shape != (len(self.feats),): raise ShapeError(f"{len(self.feats)} features need as many numbers to fill, not {self.fill.shape}")
+
+    def _forward(self, x): return np.where(np.isnan(x), self.fill, x)
+    def _backward(self, z): return z
+
 # %% ../../nbs/12_prep.ipynb #8336b392
 class PrincipalAxes(AbsPipe):
     "Turn features to their principal axes, of unit spread if whitened; the numbers suffice, scikit-learn is needed only to find them"
@@ -363,8 +378,8 @@ class PrincipalAxes(AbsPipe):
 def _fit_axes(x:np.ndarray, w:np.ndarray, feats:Sequence[str], n_components:int|float|None, whiten:bool, missing:str)->PrincipalAxes:
     "Principal axes of the weighted covariance"
     n, k = len(feats), n_components
-    if isinstance(k, str) or k is not None and not (0 < k < 1 or k == int(k) and 1 <= k <= n):
-        raise OptionError(f"n_components: {k!r} is neither a number of axes from 1 to {n}, nor the fraction of the variance to keep")
+    if isinstance(k, str) or k is not None and not (0 < k < 1 or isinstance(k, Integral) and 1 <= k <= n):
+        raise OptionError(f"n_components: {k!r} is neither a number of axes from 1 to {n}, nor the fraction of the variance to keep, below 1")
     mean, _ = _moments(x, w, feats)
     d = _filled(x-mean, missing, feats)
     var, vec = np.linalg.eigh((w*d.T)@d/w.sum())
@@ -441,10 +456,13 @@ def fit(
     if self.log_feats: x = step(LogFeats(feats, self.log_feats))
     if self.pca_scaled: x = step(Scaler(feats, *_moments(x, w, feats), self.missing))
     if self.pca: x = step(_fit_axes(x, w, made(), self.n_components, self.whiten, self.missing))
-    if self.norm or not steps:
-        mean, std = _moments(x, w, made()) if self.norm else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
+    dealt = self.pca or self.pca_scaled  # Is a missing value dealt with already?
+    if self.norm or not dealt:
+        fills = self.missing == "mean" and not dealt and not (self.norm and self.with_mean)
+        mean, std = _moments(x, w, made()) if self.norm or fills else (np.zeros(x.shape[1]), np.ones(x.shape[1]))
         if self.missing == "error": _refuse_nan(np.isnan(x), made())
-        steps.append(Scaler(made(), mean if self.with_mean else 0*mean, std if self.with_std else np.ones_like(std), self.missing))
+        if fills: steps.append(FillFeats(made(), mean))
+        steps.append(Scaler(made(), mean*(self.norm and self.with_mean), std if self.norm and self.with_std else np.ones_like(std), self.missing))
     return steps[0] if len(steps) == 1 else Chain(steps)
 
 # %% ../../nbs/12_prep.ipynb #e18d6052
@@ -518,7 +536,7 @@ def from_sklearn(
     feats:Sequence[str], # Names of the features, in the order of the columns
     missing:str="error", # NaN: 'error' refuses, 'mean' puts it at the mean
 )->AbsPipe: # The same, with names, and without scikit-learn
-    "Take over the numbers of a fitted scikit-learn pipeline; raises `OptionError` for a step that is neither `StandardScaler` nor `PCA`"
+    "Take over the numbers of a fitted scikit-learn pipeline; raises `OptionError` for a step that is neither `StandardScaler` nor `PCA`, or knows no mean"
     steps, feats = [], list(feats)
     for s in (s for _, s in pipe.steps) if hasattr(pipe, "steps") else [pipe]:
         names, n = (steps[-1].out_feats if steps else feats), getattr(s, "n_features_in_", 0)
@@ -527,7 +545,11 @@ def from_sklearn(
         if kind == "PCA":
             scale = np.sqrt(s.explained_variance_) if s.whiten else np.ones(len(s.components_))
             steps.append(PrincipalAxes(names, s.mean_, s.components_, scale, s.explained_variance_ratio_, missing))
-        else: steps.append(Scaler(names, s.mean_ if s.with_mean else 0*ones, s.scale_ if s.with_std else ones, missing))
+            continue
+        if missing == "mean" and not s.with_mean and not steps:
+            if s.mean_ is None: raise OptionError(f"missing: 'mean' cannot be, since {s} knows no mean")
+            steps.append(FillFeats(names, s.mean_))
+        steps.append(Scaler(names, s.mean_ if s.with_mean else 0*ones, s.scale_ if s.with_std else ones, missing))
     return steps[0] if len(steps) == 1 else Chain(steps)
 
 # %% ../../nbs/12_prep.ipynb #db9769b7
@@ -620,7 +642,7 @@ class MatrixPipe(Kept):
         x:np.ndarray|Ragged, # Objects, shape (event, obj, feat) or (event, feat, obj)
         mask:np.ndarray|None=None, # Which objects exist, shape (event, obj); None: those with any number
     )->np.ndarray|Ragged: # The same layout, float32, shape (event, obj, feat) or (event, feat, obj); where no object is: 0 with a mask, NaN without
-        "The pipe, for every object that exists"
+        "The pipe, for every object that exists; raises `OptionError` for a mask beside a `Ragged`"
         return self._each(self.obj_pipe.transform, x, mask, self.feats, self.out_feats)
 
     def inverse_transform(self,
@@ -634,15 +656,16 @@ class MatrixPipe(Kept):
 @patch
 def _each(self:MatrixPipe, f:Callable, x:np.ndarray|Ragged, mask:np.ndarray|None, old:list[str], new:list[str])->np.ndarray|Ragged:
     "`f` of the objects that exist"
-    if isinstance(x, Ragged): return Ragged(f(_ragged_values(x, old)), x.offsets, new)
+    if isinstance(x, Ragged): return Ragged(f(_ragged_values(x, old, mask)), x.offsets, new)
     rows, exists = _objects(x, old, self.row_wise, mask)
     some = f(rows[exists])
     out = np.full((*exists.shape, len(new)), np.nan if mask is None else 0., some.dtype)
     out[exists] = some
     return out if self.row_wise else np.ascontiguousarray(out.swapaxes(1, 2))
 
-def _ragged_values(x:Ragged, feats:Sequence[str])->np.ndarray:
+def _ragged_values(x:Ragged, feats:Sequence[str], mask:np.ndarray|None)->np.ndarray:
     "Columns of a ragged array by name, shape (obj, feat)"
+    if mask is not None: raise OptionError("mask: a Ragged has only what exists. Leave out objects with its `select`")
     return x.values[:, [x.feats.index(f) for f in need(feats, x.feats, "the ragged array")]]
 
 # %% ../../nbs/12_prep.ipynb #ca7f1846
@@ -691,7 +714,7 @@ def _all_objects(x:Any, feats:Sequence[str]|None, row_wise:bool, mask:np.ndarray
     "Features, all objects that exist, shape (obj, feat), and the event of each, shape (obj,)"
     if isinstance(x, Ragged):
         feats = x.feats if feats is None else feats
-        return list(feats), _ragged_values(x, feats), x.event
+        return list(feats), _ragged_values(x, feats, mask), x.event
     if feats is None: raise OptionError("feats: only a Ragged knows the names of its features. Give them in the order of the array")
     if isinstance(x, pd.DataFrame):
         if vecs is None: raise OptionError("vecs: say which objects the frame has, e.g. vecs=['jet_0', 'jet_1'] for columns 'jet_0_pt', 'jet_1_pt'")
@@ -820,7 +843,7 @@ def reweight_to(
     bins:Mapping[str, int|Sequence[float]], # Features and their edges, or a number of bins with equal numbers of target events
     wgt:np.ndarray|None=None, # Weights of the source, shape (event,); may be negative
     target_wgt:np.ndarray|None=None, # Weights of the target, shape (event,); may be negative
-    keep_sum:bool=False, # Take over only the shape: the sum of the source's weights in the bins stays
+    keep_sum:bool=False, # Take over only the shape: the sum of the source's weights in the bins stays, bins left alone or capped included
     bad_bins:str="error", # A bin without a usable ratio: 'error' refuses it, 'keep' leaves its events alone
     max_factor:float|None=None, # Larger factors are capped at this one
     max_unc:float|None=None, # A factor with a larger relative uncertainty is not usable
@@ -832,18 +855,37 @@ def reweight_to(
     edges = [_edges(b, f) if not isinstance(b, (int, np.integer)) else _equal_bins(df, target, f, b) for f, b in bins.items()]
     s, var_s = _spectrum(df, wgt, feats, edges, outside)
     t, var_t = _spectrum(target, target_wgt, feats, edges, outside)
-    if keep_sum:
-        if t.sum() <= 0: raise DataError(f"reweight_to: the target's weights sum to {t.sum():.4g}, so its shape is not defined")
-        t, var_t = t*(s.sum()/t.sum()), var_t*(s.sum()/t.sum())**2
-    safe = np.where(s > 0, s, 1.)
-    factors, uncs = np.where(s > 0, t/safe, np.where(t != 0, np.inf, 0.)), np.where(s > 0, np.sqrt(var_t/safe**2 + t**2*var_s/safe**4), 0.)
-    factors[(s == 0) & (t == 0) & (var_s == 0)] = 1.  # Nothing is known there
+    if keep_sum and t.sum() <= 0: raise DataError(f"reweight_to: the target's weights sum to {t.sum():.4g}, so its shape is not defined")
+    factors, uncs = _ratios(s, t, var_s, var_t)
     bad = (t < 0) | np.isinf(factors)
     if max_unc is not None: bad |= uncs > max_unc*factors
     if bad.any() and bad_bins == "error": _refuse_bins(bad, s, t, uncs, feats, edges)
-    capped = ~bad & (factors > (np.inf if max_factor is None else max_factor))
+    most = np.inf if max_factor is None else max_factor
+    if keep_sum: factors, uncs = _ratios(s, t*(k := _shape_scale(s[~bad], t[~bad], most)), var_s, var_t*k**2)
+    capped = ~bad & (factors > most)
     factors, uncs = np.where(bad, 1., np.where(capped, max_factor or 0., factors)), np.where(bad, 0., uncs)
     return KinematicWeights(feats, edges, *(a.reshape([len(e)-1 for e in edges]) for a in (factors, uncs, ~(bad | capped))), outside)
+
+# %% ../../nbs/12_prep.ipynb #b0f758d4
+def _ratios(s:np.ndarray, t:np.ndarray, var_s:np.ndarray, var_t:np.ndarray)->tuple[np.ndarray, np.ndarray]:
+    "Target over source and its uncertainty, shape (n_bins,) each; infinite where there is no source"
+    safe = np.where(s > 0, s, 1.)
+    factors, uncs = np.where(s > 0, t/safe, np.where(t != 0, np.inf, 0.)), np.where(s > 0, np.sqrt(var_t/safe**2 + t**2*var_s/safe**4), 0.)
+    factors[(s == 0) & (t == 0) & (var_s == 0)] = 1.  # Nothing is known there
+    return factors, uncs
+
+def _shape_scale(s:np.ndarray, t:np.ndarray, most:float)->float:
+    "What the target is multiplied by so that the sum of the source's weights stays; what capped bins cannot take goes to the others"
+    capped = np.zeros(len(s), bool)
+    if not (s.any() or t.any()): return 1.
+    while True:
+        left, room = s.sum() - (most*s[capped]).sum(), t[~capped].sum()
+        if left <= 0 or room <= 0:
+            raise DataError(f"reweight_to: the sum {s.sum():.4g} of the source's weights in the usable bins cannot stay, with a sum {t.sum():.4g} of the "
+                            f"target there and max_factor {most:g}")
+        more = ~capped & (s > 0) & (left/room*t > most*s)
+        if not more.any(): return left/room
+        capped |= more
 
 # %% ../../nbs/12_prep.ipynb #518a417d
 def _spectrum(df:pd.DataFrame, wgt:np.ndarray|None, feats:Sequence[str], edges:Sequence[np.ndarray], outside:str)->tuple[np.ndarray, np.ndarray]:
