@@ -19,6 +19,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from ..core import (DataError, ExtraError, OptionError, ShapeError, child_seed, choose, get_device, import_extra, make_rng, patch,
                            to_np)
+from .foldfile import _listed
 from .yielder import FoldYielder
 from ..ragged import Ragged
 
@@ -213,9 +214,9 @@ def numpy_batches(
         for a in range(0, len(x), n := bs or max(len(x), 1)): yield x[a:a+n], *(None if v is None else column(v[a:a+n]) for v in (y, w))
 
 def _flat_fold(fy:FoldYielder, i:int, syst:str|None)->tuple[np.ndarray, np.ndarray|None, np.ndarray|None]:
-    "Flat inputs, targets and weights of one fold as they are in the file"
-    have = fy.columns()
-    x, y, w = (fy.get_column(c, fold_idx=i, syst=syst) if c in have else None for c in ("inputs", "targets", "weights"))
+    "Flat inputs, targets and weights of one fold as they are in the file; of several weights those that folds yield"
+    x, y, w = (fy.get_column(c, fold_idx=i, syst=syst) if c in fy._sets else None for c in ("inputs", "targets", "weights"))
+    if w is not None and fy.yield_wgt: w = w.reshape(len(w), -1)[:, [_listed(fy.wgt_feat).index(f) for f in _listed(fy.yield_wgt)]]
     return x[:, [f not in fy.get_ignore() for f in fy.input_feats]], y, w
 
 # %% ../../nbs/17_batch.ipynb #b66ea065
