@@ -502,7 +502,7 @@ def fit_input_pipe(
     n_components:int|float|None=None, # Principal axes to keep, or the fraction of the variance; None: all
     *,
     wgt:np.ndarray|None=None, # Event weights, shape (event,); may be negative
-    missing:str="error", # NaN: 'error' refuses, 'mean' puts it at zero after scaling, 'keep' leaves it NaN
+    missing:str="error", # NaN: 'error' refuses, 'mean' puts it at the mean (zero, if centred), 'keep' leaves it NaN
     log_feats:Sequence[str]=(), # Features to take the logarithm of
     pca_scaled:bool=False, # Scale before turning, so that units do not matter?
     overwrite:bool=False, # Replace `savename` if it exists?
@@ -696,7 +696,7 @@ def fit_matrix_pipe(
     mask:np.ndarray|None=None, # Which objects exist, shape (event, obj); None: those with any number
     vecs:Sequence[str]|None=None, # Objects in a frame: 'jet_0' has columns 'jet_0_pt', ...
     wgt:np.ndarray|None=None, # Event weights, shape (event,); may be negative
-    missing:str="keep", # NaN of objects that exist: 'keep' leaves it NaN, 'mean' puts it at zero, 'error' refuses
+    missing:str="keep", # NaN of objects that exist: 'keep' leaves it NaN, 'mean' puts it at the mean (zero, if centred), 'error' refuses
     log_feats:Sequence[str]=(), # Features to take the logarithm of
     pca_scaled:bool=False, # Scale before turning?
     overwrite:bool=False, # Replace `savename` if it exists?
