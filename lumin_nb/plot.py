@@ -286,7 +286,7 @@ def plot_stack(
 # %% ../nbs/02_plot.ipynb #a40ab876
 def _source(name:str)->str:
     "The source of uncertainty that a variation belongs to: its name without up or down"
-    return re.sub(r"[_.]?(up|down|Up|Down|UP|DOWN)$", "", name) or name
+    return re.sub(r"([_.](up|down|UP|DOWN)|[_.]?(Up|Down))$", "", name) or name  # 'pileup' and 'PILEUP' are names of sources
 
 def syst_band(
     nominal:np.ndarray, # Contents of the bins, shape (bin,)
@@ -312,10 +312,11 @@ def plot_band(
     ratio:bool=False, # Divide by the nominal histogram?
     ax:Axes|None=None, # Where to draw; None for the current axes
 )->Axes: # `ax`
-    "Expected events with their statistical and systematic uncertainty; raises `FeatureError` for a variation that does not exist"
+    "Expected events with statistical and systematic uncertainty; raises `FeatureError` for an unknown variation, `DataError` for a ratio to nothing"
     ax, show = ax or plt.gca(), need([show] if isinstance(show, str) else show, shifted, "shifted", kind="variation")
-    edges = bulk_edges([nominal[0]], bins, (0., 100.)) if isinstance(bins, int) else to_np(bins)
+    edges = bulk_edges([nominal[0]], bins, (0., 100.)) if isinstance(bins, (int, np.integer)) else to_np(bins)
     h, err = binned(nominal[0], edges, nominal[1])
+    if ratio and not h.any(): raise DataError(f"plot_band: no bin from {edges[0]:g} to {edges[-1]:g} is filled, so there is no ratio to it")
     hs = {k: binned(x, edges, w)[0] for k, (x, w) in shifted.items()}
     down, up = syst_band(h, hs)
     by = np.where(h != 0, h, np.nan) if ratio else np.ones_like(h)
@@ -326,7 +327,7 @@ def plot_band(
     ylabel = "Ratio to nominal" if ratio else _per_bin(edges, unit, False).replace("Events", "Expected events")
     lo, hi = np.nanmin((h - np.maximum(down, err))/by), np.nanmax((h + np.maximum(up, err))/by)  # Matplotlib sees the upper edge only
     pad = .05*(hi-lo)
-    ylim = (max(lo-pad, 0.), min(hi+pad, 2.)) if ratio else (0. if lo >= 0 else lo-pad, hi+pad)
+    ylim = (max(lo-pad, 0.), min(hi+pad, 2.)) if ratio else (0. if lo >= 0 else lo-pad, hi+pad or 1.)
     ax.set(xlabel=_axis(name, unit), ylabel=ylabel, xlim=edges[[0, -1]], ylim=ylim)
     ax.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))  # Above the axes, so that no bin is hidden
     return ax
