@@ -71,6 +71,14 @@ def _nearest(name:str, have:Iterable)->str:
     hit = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.5)
     return f" (closest: '{lower[hit[0]]}')" if hit else ""
 
+def _similar(name:str, have:Iterable, n:int=5)->list[str]:
+    "Up to `n` valid names that are spelt alike, whatever the case, or hold the name as a part, or are a part of it"
+    lower, word = {}, str(name).lower()
+    for h in map(str, have): lower.setdefault(h.lower(), []).append(h)
+    parts = sorted((h for h in lower if word and word in h or len(h) > 2 and h in word), key=len)
+    hits = dict.fromkeys([*difflib.get_close_matches(word, lower, n=n, cutoff=0.5), *parts])
+    return [h for k in hits for h in lower[k]][:n]
+
 # %% ../nbs/00_core.ipynb #74822990
 def need(
     names:str|Sequence[str], # What was asked for
@@ -82,8 +90,9 @@ def need(
     names, have = [names] if isinstance(names, str) else list(names), list(have)
     missing = [n for n in names if n not in set(have)]
     if missing:
-        what = ", ".join(f"'{n}'{_nearest(n, have)}" for n in missing[:5])
-        raise FeatureError(f"{where} has no {kind} {what}. It has {_listing(have)}")
+        what, near = ", ".join(f"'{n}'{_nearest(n, have)}" for n in missing[:5]), [h for n in missing[:2] for h in _similar(n, have)]
+        near = f"{len(have)}, the most similar: {', '.join(dict.fromkeys(near))}" if near and len(have) > 12 else _listing(have)
+        raise FeatureError(f"{where} has no {kind} {what}. It has {near}")
     return names
 
 # %% ../nbs/00_core.ipynb #45313724

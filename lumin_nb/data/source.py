@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['list_column', 'as_ragged', 'read_chunks', 'source_columns', 'pick_columns', 'foldfile', 'main']
 
-# %% ../../nbs/15_source.ipynb #20f983d0
-import argparse, csv, glob, re, sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+# %% ../../nbs/15_source.ipynb #b664a158
+import argparse, csv, glob, os, re, sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionError, import_extra, need, patch, progress, refuse_existing)
-from .foldfile import FoldDealer, FoldSchema, FoldWriter, check_foldfile, foldfile_info
+from .foldfile import FoldDealer, FoldSchema, FoldWriter, _without, check_foldfile, foldfile_info
 from .prep import RunningScaler, Scaler, apply_cats, fit_cats
 from ..ragged import Ragged
 
@@ -69,24 +70,35 @@ def _files(name:str, tree:str|None)->list[_Piece]:
 def _pieces(source:Any, tree:str|None=None)->list[_Piece]:
     "A source as a flat list of frames, functions and files; of a mapping, each knows the number of its process"
     if isinstance(source, pd.DataFrame): return [_Piece("the frame", "frame", source)]
+    if hasattr(source, "iterate") and hasattr(source, "classname"): return [_Piece(f"the tree {source.name}", "root", source)]
+    if hasattr(source, "layout") and hasattr(source, "fields"): return [_Piece("the awkward array", "awkward", source)]
     if callable(source): return [_Piece(f"the frames of {getattr(source, '__name__', 'the function')}", "frames", source)]
     if isinstance(source, (str, Path)): return _files(str(source), tree)
     if isinstance(source, Mapping):
         named = [(i, n, p) for i, (n, s) in enumerate(source.items()) for p in _pieces(s, tree)]
-        return [replace(p, name=f"{n} ({p.name})" if p.kind.startswith("frame") else p.name, process=i) for i, n, p in named]
+        return [replace(p, name=p.name if isinstance(p.what, str) else f"{n} ({p.name})", process=i) for i, n, p in named]
     if not isinstance(source, Sequence):
-        raise OptionError(f"source: {type(source).__name__} is none. Give a DataFrame, a file, a list of them, {{process: source}}, "
-                          "or a function that gives an iterator of DataFrames")
+        raise OptionError(f"source: {type(source).__name__} is none. Give a DataFrame, a file, a tree of uproot, an array of awkward, a list of them, "
+                          "{process: source}, or a function that gives an iterator of DataFrames")
     many = [_pieces(s, tree) for s in source]
     return [replace(p, name=f"frame {i}" if p.name == "the frame" else p.name) for i, ps in enumerate(many) for p in ps]
 
 # %% ../../nbs/15_source.ipynb #9d3047d7
+def _want(names:str|Sequence[str], have:Iterable[str], p:_Piece, kind:str="column")->list[str]:
+    "Names that a piece has; of a file with many, the message says how to see them all"
+    have = list(have)
+    try: return need(names, have, p.name, kind)
+    except FeatureError as e:
+        if len(have) <= 12 or not isinstance(p.what, str): raise
+        raise FeatureError(f"{e}. `lumin_foldfile columns {p.what}{':'*bool(p.tree)}{p.tree or ''}` lists all {len(have)}") from None
+
+# %% ../../nbs/15_source.ipynb #e3ebb80e
 _EXACT = {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}  # From 3.1 on that is the only way
 
 def _read_frame(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping, args:Mapping)->Iterator[pd.DataFrame]:
     "Slices of a frame, or of the frames that a function gives"
     for df in [p.what] if p.kind == "frame" else p.what():
-        cols = list(df.columns) if columns is None else need(columns, df.columns, p.name, "column")
+        cols = list(df.columns) if columns is None else _want(columns, df.columns, p)
         if twice := sorted({str(c) for c in df.columns[df.columns.duplicated()] if c in cols}):
             raise DataError(f"{p.name} has several columns called {', '.join(twice)}")
         df = df[cols].astype({c: df[c].cat.categories.dtype for c in cols if isinstance(df[c].dtype, pd.CategoricalDtype)})
@@ -101,7 +113,7 @@ def _csv_head(p:_Piece, args:Mapping)->tuple[list[str], dict]:
 def _read_csv(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping, args:Mapping)->Iterator[pd.DataFrame]:
     "Pieces of a text table"
     have, kw = _csv_head(p, args)
-    cols = have if columns is None else need(columns, have, p.name, "column")
+    cols = have if columns is None else _want(columns, have, p)
     if Path(p.what).suffix in _KINDS and "://" not in p.what and not args: _last_line(p, len(have), kw["sep"])
     with pd.read_csv(p.what, usecols=cols, chunksize=chunk, dtype={c: t for c, t in types.items() if c in cols}, **kw) as it:
         for df in it: yield df[cols]
@@ -178,7 +190,7 @@ def _read_parquet(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping
     "Pieces of the row groups of a Parquet file"
     with import_extra("pyarrow.parquet", "hep").ParquetFile(p.what, **_PARQUET) as f:
         have = f.schema_arrow.names
-        cols = list(have) if columns is None else need(columns, have, p.name, "column")
+        cols = list(have) if columns is None else _want(columns, have, p)
         for batch in f.iter_batches(chunk, columns=cols, **args): yield _from_arrow(batch)[cols]
 
 # %% ../../nbs/15_source.ipynb #6b8b4ad0
@@ -186,6 +198,7 @@ _TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple", "ROOT::Experimental::
 
 def _tree(p:_Piece, args:Mapping)->Any:
     "The open tree of a file; if it holds one tree only, its name is not needed"
+    if not isinstance(p.what, str): return nullcontext(p.what)  # A tree that is open, and stays open
     uproot = import_extra("uproot", "hep")
     f = uproot.open(p.what if "://" in p.what else Path(_split_tree(p.what)[0]), **args)  # A remote name goes to uproot as it is
     if hasattr(f, "iterate"): return f
@@ -220,12 +233,21 @@ def _read_root(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping, a
     "Pieces of a tree"
     with _tree(p, args) as tree:
         have = _branches(tree)
-        cols = list(have) if columns is None else need(columns, have, p.name, "branch")
+        cols = list(have) if columns is None else _want(columns, have, p, "branch")
         for a in tree.iterate(filter_name=lambda n: n in wanted, step_size=chunk, library="ak") if (wanted := set(cols)) else ():
             yield pd.DataFrame({c: _from_awkward(a[c if c in a.fields else tuple(c.split("."))], c) for c in cols})
 
 # %% ../../nbs/15_source.ipynb #b9bbd1fb
-_READERS = {"frame": _read_frame, "frames": _read_frame, "csv": _read_csv, "parquet": _read_parquet, "root": _read_root}
+def _read_awkward(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping, args:Mapping)->Iterator[pd.DataFrame]:
+    "Slices of an array of awkward"
+    ak, a = import_extra("awkward", "hep"), p.what
+    paths = {".".join(f): f for g in a.fields for f in ([(g, h) for h in ak.fields(a[g])] or [(g,)])}
+    if not paths: raise OptionError(f"{p.name} has no fields, so its columns have no names; give ak.zip({{'name': array}}, depth_limit=1)")
+    cols = list(paths) if columns is None else _want(columns, paths, p, "field")
+    for i in range(0, len(a), chunk): yield pd.DataFrame({c: _from_awkward(a[i:i+chunk][paths[c]], c) for c in cols})
+
+# %% ../../nbs/15_source.ipynb #f251093f
+_READERS = {"frame": _read_frame, "frames": _read_frame, "awkward": _read_awkward, "csv": _read_csv, "parquet": _read_parquet, "root": _read_root}
 
 # %% ../../nbs/15_source.ipynb #c588f9bf
 def _said(e:Exception)->str: return f"{type(e).__name__}: {' '.join(str(e).split())[:300]}"
@@ -251,7 +273,7 @@ def _type(col:pd.Series)->str:
 
 # %% ../../nbs/15_source.ipynb #04aa5ace
 def read_chunks(
-    source:Any, # DataFrame, file (csv, Parquet, ROOT: 'f.root:tree'; with * for several), list, {process: source}, or a function that gives frames
+    source:Any, # DataFrame, file (csv, Parquet, 'f.root:tree'; * for several), open tree, awkward array, list, {process: source}, function giving frames
     columns:Sequence[str]|None=None, # Columns to read; None: all
     chunk:int=100_000, # Most rows at a time
     tree:str|None=None, # Tree of ROOT files; not needed if they hold one
@@ -293,6 +315,23 @@ def pick_columns(
         out += hits if hits else need(pat, have, where, "column")
     return list(dict.fromkeys(out))
 
+# %% ../../nbs/15_source.ipynb #926a29bb
+def _is_pattern(name:str)->bool: return bool(re.search(r"[*?]", name))
+
+def _objects(spec:Mapping[str, str]|str|Sequence[str], have:Mapping[str, str], but:Sequence[str], where:str)->dict[str, str]:
+    "Feature -> column of ragged objects; a pattern stands for columns of lists, whose names lose what it begins with: 'Jet_' of 'Jet_p*'"
+    cols = dict(spec) if isinstance(spec, Mapping) else {c: c for c in _list(spec)}
+    if not any(map(_is_pattern, cols.values())): return cols
+    deep = {c: len(re.findall(r"list<|vector<|\[\]|in object |^object$", t)) for c, t in have.items() if not re.search(r"str|char", t)}
+    lists, out = [c for c, d in deep.items() if d == 1], {}
+    for f, c in cols.items():
+        hits = [h for h in lists if fnmatchcase(h, c) and h not in but] if _is_pattern(c) else []
+        if not hits and _is_pattern(c): need(c, lists, where, "column of lists")
+        out |= {h[len(re.match(r"[^*?]*[_.]|[^*?]*", c)[0]):] or h: h for h in hits} if hits else {f: c}
+    return out
+
+def _list(x:str|Sequence[str]|None)->list[str]: return [x] if isinstance(x, str) else list(x or [])
+
 # %% ../../nbs/15_source.ipynb #8a03569c
 class _Again(LuminError): "A column turned out to be of a wider type: start over"
 
@@ -301,6 +340,37 @@ def _wider(a:str, b:str)->str:
     try: kinds = {np.dtype(t).kind for t in (a, b)}
     except TypeError: return "str"
     return str(np.result_type(a, b)) if kinds <= set("iuf") else "str"
+
+# %% ../../nbs/15_source.ipynb #078980cf
+def _words(where:str|None)->list[str]:
+    "Names in a query"
+    return [a or b for a, b in re.findall(r"`([^`]+)`|([^\W\d]\w*)", where or "")]
+
+# %% ../../nbs/15_source.ipynb #6efb63cb
+def _query_hint(where:str)->str|None:
+    "What may be wrong with a query that fails, if that can be told"
+    if re.search(r"&&|\|\||!(?!=)", where): return "write `and`, `or`, `not` (or & | ~ with parentheses) instead of &&, ||, !"
+    if re.search(r"[&|]", where): return "& and | bind before > and <: put each condition in parentheses, or write `and`, `or`"
+
+def _compared_list(where:str, df:pd.DataFrame)->str|None:
+    "The first column of lists that a query takes for numbers; `jet_pt.list.len()` is one"
+    bare = [c for c in _words(where) if c in df and not re.search(rf"(?<!\w){re.escape(c)}`?\s*\.", where)]
+    lists = (c for c in bare if _is_list(df[c].dtype) or df[c].dtype.kind == "O" and df[c].map(pd.api.types.is_list_like).any())
+    return next(lists, None)
+
+# %% ../../nbs/15_source.ipynb #19225564
+def _unmark(df:pd.DataFrame, cols:Iterable[str], missing:Sequence[float])->pd.DataFrame:
+    "A frame without the numbers that mean 'missing', in columns and in lists"
+    out = {}
+    for c in [c for c in cols if c in df] if len(missing) else []:
+        col = df[c]
+        if _is_list(col.dtype):
+            v, offsets = _flat(col)
+            out[c] = list_column(_without(v, missing), offsets, df.index)
+        elif pd.api.types.is_bool_dtype(col): continue
+        elif pd.api.types.is_numeric_dtype(col): out[c] = _without(col.to_numpy(None if isinstance(col.dtype, np.dtype) else float), missing)
+        else: out[c] = col.map(lambda v: _without(np.asarray(v), missing) if pd.api.types.is_list_like(v) else v)
+    return df.assign(**out)
 
 # %% ../../nbs/15_source.ipynb #19703e0e
 @dataclass
@@ -316,6 +386,9 @@ class _Stream:
     process:str = "process"
     types:dict[str, str] = field(default_factory=dict)
     seen:dict[str, str] = field(default_factory=dict)
+    marked:list[str] = field(default_factory=list)
+    missing:Sequence[float] = ()
+    quiet:bool = False
 
     def __iter__(self):
         for p in self.pieces:
@@ -341,6 +414,7 @@ def _prepared(self:_Stream, df:pd.DataFrame, label:str)->tuple:
     step = "where"
     try:
         if self.where:
+            if c := _compared_list(self.where, df): raise OptionError(f"where: '{c}' is a list per event; select in `prepare`, or by `{c}.list.len()`")
             keep = df.eval(self.where, engine="python")
             if getattr(keep, "dtype", None) not in (bool, "boolean", "bool[pyarrow]") or len(keep) != len(df):
                 raise OptionError(f"where: '{self.where}' is no condition; write e.g. 'pt > 20 and abs(eta) < 2.4'")
@@ -348,11 +422,13 @@ def _prepared(self:_Stream, df:pd.DataFrame, label:str)->tuple:
         step = "prepare"
         out = self.prepare(df) if self.prepare and len(df) else df
     except LuminError: raise
-    except Exception as e: raise DataError(f"{label}: {step} failed: {_said(e)}") from e
+    except Exception as e:
+        if step == "where" and (hint := _query_hint(self.where)): raise OptionError(f"where: '{self.where}' cannot be evaluated: {hint}") from e
+        raise DataError(f"{label}: {step} failed: {_said(e)}") from e
     out = out if isinstance(out, tuple) else (out,)
     if not isinstance(out[0], pd.DataFrame):
         raise DataError(f"{label}: prepare gave {type(out[0]).__name__}; a DataFrame is needed, or (DataFrame, tensor, ...)")
-    return out
+    return _unmark(out[0], self.marked, self.missing), *out[1:]
 
 # %% ../../nbs/15_source.ipynb #dc9c8578
 _BLOCK = 65_536
@@ -384,7 +460,7 @@ def _first_look(stream:_Stream, cats:Sequence[str], feats:Sequence[str], wgt:str
     seen, n, scaler = {f: set() for f in cats}, 0, RunningScaler(feats, missing="keep")
     def parts():
         nonlocal n
-        for label, df, _ in progress(stream, "first look"):
+        for label, df, _ in progress(stream, "first look", disable=stream.quiet or None):
             n += len(df)
             for f in need(cats, df.columns, label, "column"):
                 if (bad := df[f].isna().to_numpy()).any():
@@ -420,6 +496,8 @@ def _scale(df:pd.DataFrame, pipe:Any, systs:Mapping)->pd.DataFrame:
     for var, change in systs.items():
         if hit := _changed(pipe, change):
             up = np.asarray(pipe.transform(x.assign(**{f: df[c] for f, c in change.items() if f in x}))).T
+            if mixed := [f for f, u in zip(out, up) if f not in hit and not np.array_equal(u, new[f], equal_nan=True)]:
+                raise OptionError(f"input_pipe: '{mixed[0]}' changes with '{hit[0]}', so it mixes features; its `out_feats` need names other than `feats`")
             new |= {_moved(var, f): up[out.index(f)] for f in hit}
     return df.assign(**new)
 
@@ -467,7 +545,7 @@ def _write(stream:_Stream, ready:_Ready, dealer:FoldDealer, by:str|None, writer:
     "Send each chunk to its folds"
     n = 0
     with writer as w:
-        for label, df, tensors in progress(stream, w.path.name):
+        for label, df, tensors in progress(stream, w.path.name, disable=stream.quiet or None):
             try:
                 key = df[need(by, df.columns, "the source", "column")[0]].to_numpy() if by else None
                 w.add(ready(df), dealer.assign(key, len(df)), *tensors)
@@ -491,11 +569,6 @@ def _to_read(schema:FoldSchema, keys:Sequence[str|None], extra:Sequence[str]|Non
     cols = [c for c in dict.fromkeys([*used, *(c for c in [*_words(s.where), *schema.matrix_columns] if c in have)]) if c not in made]
     return cols or list(have)[:1]  # Something must tell how many events there are
 
-# %% ../../nbs/15_source.ipynb #078980cf
-def _words(where:str|None)->list[str]:
-    "Names in a query"
-    return [a or b for a, b in re.findall(r"`([^`]+)`|([^\W\d]\w*)", where or "")]
-
 # %% ../../nbs/15_source.ipynb #acef7e1c
 def _plan(stream:_Stream, schema:FoldSchema, code_cats:Sequence[str], fit_pipe:bool, count:bool)->tuple[_Ready, int|None]:
     "Look at the source first, where that is necessary; gives what makes its chunks ready, and the number of events"
@@ -511,15 +584,13 @@ def _plan(stream:_Stream, schema:FoldSchema, code_cats:Sequence[str], fit_pipe:b
     maps, pipe, n = _first_look(stream, learn, feats, wgt)
     return _Ready(schema, known | maps, pipe), n
 
-def _list(x:str|Sequence[str]|None)->list[str]: return [x] if isinstance(x, str) else list(x or [])
-
 # %% ../../nbs/15_source.ipynb #aa6362d3
 def foldfile(
-    source:Any, # DataFrame, file, list of them, {process: source}, or a function that gives an iterator of frames each time; see `read_chunks`
+    source:Any, # DataFrame, file, tree, awkward array, list of them, {process: source}, or a function that gives frames each time; see `read_chunks`
     savename:str|Path, # File to write; '.hdf5' is added if it has no suffix
     n_folds:int, # Number of folds
-    cont_feats:Sequence[str], # Continuous features; NaN means missing
-    cat_feats:Sequence[str], # Categories: codes 0, 1, ..., or text, which gets codes
+    cont_feats:Sequence[str], # Continuous features; NaN means missing. 'MET_*' is all columns of numbers of such a name that have no other part
+    cat_feats:Sequence[str], # Categories: codes 0, 1, ..., or text, which gets codes (`df2foldfile` refuses text)
     targ_feats:str|Sequence[str], # Target column, or several
     targ_type:Any, # Type of the targets, e.g. 'int' for classes, 'float32' for regression
     strat_key:str|None=None, # Column whose values are spread evenly over the folds
@@ -538,13 +609,16 @@ def foldfile(
     compression:str|None=None, # HDF5 filter, e.g. 'gzip' or 'lzf'
     seed:int=0, # Seed of the folds
     overwrite:bool=False, # Replace a file of that name?
-    **schema, # More of `FoldSchema`: wgt_feat, misc_feats, cat_maps, ragged, systematics, process_feat, channel_feat, units, ...
+    missing_values:Sequence[float]=(), # Numbers such as -999 that mean "missing": NaN in continuous, shifted and ragged features, after `prepare`
+    quiet:bool=False, # No progress bars?
+    **schema, # More of `FoldSchema`: wgt_feat, misc_feats, cat_maps, ragged ({'jets': 'Jet_*'}, too), systematics, process_feat, units, ...
 )->Path: # The file
     "Stream a source into a fold file; raises what `read_chunks` and `FoldWriter` raise, with file, chunk and row, and leaves nothing then"
     need(schema, FoldSchema.__dataclass_fields__, "foldfile", "argument")
     kept = dict(cont_feats=cont_feats, cat_feats=cat_feats, targ_feats=targ_feats, targ_type=targ_type, **schema)
     keys = dict(strat_key=strat_key, fold_key=fold_key, contiguous=contiguous)
-    reading = dict(where=where, prepare=prepare, columns=columns, tree=tree, args=reader_args or {}, chunk=chunk)
+    missing = np.atleast_1d(np.asarray(missing_values, float)).tolist()
+    reading = dict(where=where, prepare=prepare, columns=columns, tree=tree, args=reader_args or {}, chunk=chunk, missing=missing, quiet=quiet)
     writing = dict(n_folds=n_folds, compression=compression, seed=seed, overwrite=overwrite)
     job = _job(source, savename, kept, keys, reading, (code_cats, input_pipe, fit_pipe, output_pipe), writing)
     while True:
@@ -560,19 +634,42 @@ def _way(strat_key:str|None, fold_key:str|None, contiguous:bool, n_folds:int)->t
     return ways[0] if ways else ("random", None, "random")
 
 # %% ../../nbs/15_source.ipynb #6ddc7a11
+def _chosen(kept:dict, keys:Sequence[str|None], source:Any, reading:Mapping)->dict:
+    "The schema with names in place of patterns"
+    ragged = kept.get("ragged") or {}
+    given = [*_list(kept["cont_feats"]), *(c for m in ragged.values() for c in (m.values() if isinstance(m, Mapping) else _list(m)))]
+    if not any(map(_is_pattern, given)): return kept
+    have = source_columns(source, reading["tree"], reading["args"])
+    where = next((p.name for p in _pieces(source, reading["tree"])), "the source")
+    but = [c for m in (kept.get("systematics") or {}).values() for c in m.values()]
+    ragged = {n: _objects(m, have, but, where) for n, m in ragged.items()}
+    but += [c for k in ("cat_feats", "targ_feats", "wgt_feat", "misc_feats", "process_feat", "channel_feat") for c in _list(kept.get(k))]
+    but += [*(k for k in keys if k), *(c for m in ragged.values() for c in m.values())]
+    cont = [c for f in _list(kept["cont_feats"]) for c in (pick_columns([f], have, but, where) if _is_pattern(f) else [f])]  # `prepare` may make others
+    return kept | dict(cont_feats=list(dict.fromkeys(cont))) | (dict(ragged=ragged) if ragged else {})
+
+def _marked(s:FoldSchema)->list[str]:
+    "Columns in which a number may mean 'missing': all that hold features, but no categories"
+    feats = {*s.cont_feats, *s.matrix_columns, *(c for m in s.ragged.values() for c in m.values())}
+    return sorted(feats | {c for m in s.systematics.values() for f, c in m.items() if f in feats})
+
+# %% ../../nbs/15_source.ipynb #303532cd
 def _job(source:Any, savename:str|Path, kept:dict, keys:dict, reading:dict, prep:tuple, writing:dict)->Callable[[], Path]:
     "All arguments checked, and what is left to do as a function"
     code_cats, in_pipe, fit_pipe, out_pipe = prep
     n_folds, seed, (how, by, words) = writing["n_folds"], writing["seed"], _way(**keys, n_folds=writing["n_folds"])
     if in_pipe is not None and fit_pipe: raise OptionError("input_pipe and fit_pipe: give a fitted pipe, or have one fitted")
     if reading["chunk"] < 1: raise OptionError(f"chunk: {reading['chunk']} rows at a time; give 1 or more")
-    names = list(source) if isinstance(source, Mapping) else []
+    if out_pipe is not None and _out(out_pipe) != list(out_pipe.feats):
+        raise OptionError(f"output_pipe: it makes {', '.join(_out(out_pipe))} of {', '.join(out_pipe.feats)}; one that keeps the names is needed")
+    kept = _chosen(kept, [keys["strat_key"], keys["fold_key"]], source, reading)
+    names = list(source) if isinstance(source, Mapping) and not hasattr(source, "iterate") else []
     if names: kept = {"process_feat": "process", "processes": names} | kept
     try: schema = FoldSchema(**kept)
     except TypeError as e: raise OptionError(f"targ_type: {kept['targ_type']!r} is none; give e.g. 'int' or 'float32' ({e})") from e
     refuse_existing(FoldWriter(savename, schema, n_folds).path, writing["overwrite"])
     reading = dict(reading); columns, tree = reading.pop("columns"), reading.pop("tree")
-    stream = _Stream(_pieces(source, tree), None, names=names, process=schema.process_feat, **reading)
+    stream = _Stream(_pieces(source, tree), None, names=names, process=schema.process_feat, marked=_marked(schema), **reading)
     if not stream.pieces: raise DataError("source: an empty list holds no events")
     stream.columns = _to_read(schema, [by], columns, stream, tree)
     def job()->Path:
@@ -596,6 +693,13 @@ def _named(items:Sequence[str], sep:str, what:str)->dict[str, dict[str, str]]:
         if not all(i.partition(sep)): raise OptionError(f"{what}: '{i}' is not of the form name{sep}...")
     return {i.partition(sep)[0]: _pairs(i.partition(sep)[2], what) for i in items}
 
+# %% ../../nbs/15_source.ipynb #9c072699
+def _given(items:Sequence[str], what:str)->dict[str, str]:
+    "['a=b', 'c=d'] as {'a': 'b', 'c': 'd'}"
+    for i in items:
+        if not all(i.partition("=")): raise OptionError(f"{what}: '{i}' is not of the form a=b")
+    return {i.partition("=")[0]: i.partition("=")[2] for i in items}
+
 # %% ../../nbs/15_source.ipynb #8111b6b7
 def _cli_source(src:Sequence[str])->Any:
     "Files, or {process: files} of NAME=FILE"
@@ -610,9 +714,9 @@ class _Parser(argparse.ArgumentParser):
 
 # %% ../../nbs/15_source.ipynb #c82f58dc
 _OPTIONS = {  # Name -> help, and more for argparse
-    "--folds": ("number of folds", dict(type=int, default=10)),
+    "--folds": ("number of folds (10)", dict(type=int, default=10)),
     "--cont": ("continuous features; * and ? choose among the columns that hold numbers", dict(nargs="+", default=[])),
-    "--cat": ("categories: codes, or text", dict(nargs="+", default=[])),
+    "--cat": ("categories: codes, or text, which gets codes", dict(nargs="+", default=[])),
     "--code": ("categories of whole numbers that need codes, too", dict(nargs="+", default=[])),
     "--targ": ("target columns", dict(nargs="+", required=True)),
     "--targ-type": ("type of the targets (int)", dict(default="int")),
@@ -621,9 +725,12 @@ _OPTIONS = {  # Name -> help, and more for argparse
     "--strat": ("column whose values are spread evenly over the folds", {}),
     "--fold-key": ("column of event numbers: the fold is the number modulo the number of folds", {}),
     "--contiguous": ("folds as blocks in the order of the source", dict(action="store_true")),
-    "--ragged": ("NAME=COLUMN,FEATURE=COLUMN,...: columns of lists as objects", dict(nargs="+", default=[])),
+    "--ragged": ("NAME=FEATURE=COLUMN,...: objects NAME with features from columns of lists; or NAME=Jet_*", dict(nargs="+", default=[])),
     "--syst": ("VARIATION:COLUMN=SHIFTED,...: what a variation puts in place of columns", dict(nargs="+", default=[])),
+    "--missing": ("numbers that mean 'missing', such as -999", dict(nargs="+", type=float, default=[])),
+    "--units": ("FEATURE=UNIT, such as pt=GeV", dict(nargs="+", default=[])),
     "--process": ("column with the process of each event; or name the sources", {}),
+    "--process-names": ("ID=NAME: names of the numbers in that column, such as 0=ggH 1=VBF", dict(nargs="+", default=[])),
     "--channel": ("column with the channel of each event", {}),
     "--where": ("selection, such as 'pt > 20 and abs(eta) < 2.4'", {}),
     "--scale": ("scale the continuous features by their weighted mean and spread", dict(action="store_true")),
@@ -631,39 +738,70 @@ _OPTIONS = {  # Name -> help, and more for argparse
     "--compression": ("gzip or lzf", dict(choices=("gzip", "lzf"))),
     "--chunk": ("rows in memory at a time (100000)", dict(type=int, default=100_000)),
     "--seed": ("seed of the folds (0)", dict(type=int, default=0)),
-    "--overwrite": ("replace a file of that name", dict(action="store_true"))}
+    "--overwrite": ("replace a file of that name", dict(action="store_true")),
+    "--quiet": ("no progress bars; there are none anyway where no terminal is", dict(action="store_true"))}
 
 # %% ../../nbs/15_source.ipynb #55414a62
+_HELP = """\
+examples:
+  a csv file, all columns that begin with lep_, and met:
+    lumin_foldfile make events.csv -o train --cont 'lep_*' met --targ label --wgt weight --strat label
+
+  two processes, of several ROOT files each; -999 means "missing"; features scaled; folds by event number:
+    lumin_foldfile make ggH=ggH_1.root:Events ggH=ggH_2.root:Events ttbar='tt_*.root' --tree Events -o train \\
+      --cont 'MET_*' 'Tau_*' --targ label --wgt weight --missing -999 --scale --fold-key event --units MET_pt=GeV
+
+  jets as objects, and an energy scale that shifts a feature and the jets:
+    lumin_foldfile make f.root -o train --cont met --targ label --wgt weight --ragged 'jets=pt=Jet_pt,eta=Jet_eta' \\
+      --syst jes_up:met=met_jesUp,Jet_pt=Jet_pt_jesUp jes_down:met=met_jesDown,Jet_pt=Jet_pt_jesDown
+
+  and then:
+    lumin_foldfile info train.hdf5
+    lumin_foldfile check train.hdf5
+    lumin_foldfile columns f.root:Events --match 'Jet_*'
+
+SRC          file.csv[.gz], file.tsv, file.parquet, file.root[:tree]; quote * so that the shell leaves it alone.
+             root:// and https:// names pass through to uproot as they are. NAME=SRC gives all its events the process NAME.
+--ragged     jets=pt=Jet_pt,eta=Jet_eta: objects 'jets' with features pt, eta from these columns of lists; jets=Jet_pt,Jet_eta keeps
+             the names of the columns; jets=Jet_* takes all such columns, without 'Jet_'. Several may be given.
+--syst       NAME:COLUMN=SHIFTED,...: in the variation NAME the column SHIFTED stands for COLUMN, which is a feature, a weight or a
+             column of lists of the file. Several may be given. An event that fails there needs the weight 0.
+"""
+
+# %% ../../nbs/15_source.ipynb #94985acc
 def _parser()->_Parser:
     "The command line"
-    top = _Parser("lumin_foldfile", description="Fold files: made from csv, parquet and ROOT files of any size, checked, and shown.")
+    shown = dict(epilog=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = _Parser("lumin_foldfile", description="Fold files: made from csv, parquet and ROOT files of any size, checked, and shown.", **shown)
     subs = top.add_subparsers(dest="job", required=True, metavar="make|check|info|columns")
-    make = subs.add_parser("make", help="stream sources into a fold file", description="Stream sources into a fold file, in constant memory.")
+    make = subs.add_parser("make", help="stream sources into a fold file", description="Stream sources into a fold file, in constant memory.", **shown)
     make.add_argument("src", nargs="+", metavar="SRC", help="file.csv[.gz], file.parquet, file.root[:tree], with * for several, or PROCESS=FILE")
     make.add_argument("-o", "--out", required=True, help="fold file to write")
-    for name, (text, kw) in _OPTIONS.items(): make.add_argument(name, help=text, **kw)
+    for name, (text, kw) in _OPTIONS.items(): make.add_argument(*(["-q"] if name == "--quiet" else []), name, help=text, **kw)
     for job, what, text in (("check", "file", "look for damage: schema, counts, ranges, sums of weights, checksums"),
                             ("info", "file", "what a fold file holds"), ("columns", "src", "what a source has")):
         p = subs.add_parser(job, help=text, description=text)
         p.add_argument(what, nargs="+", metavar=what.upper())
-        if what == "src": p.add_argument("--tree", help=_OPTIONS["--tree"][0])
+        if what == "src":
+            p.add_argument("--tree", help=_OPTIONS["--tree"][0])
+            p.add_argument("--match", nargs="+", default=["*"], metavar="PATTERN", help="only columns of such names, e.g. 'Jet_*'")
     return top
 
-# %% ../../nbs/15_source.ipynb #94985acc
+# %% ../../nbs/15_source.ipynb #dd273b45
 def _one(x:list[str]|None)->str|list[str]|None: return x[0] if x and len(x) == 1 else x
 
 def _make(a:argparse.Namespace)->None:
     "`lumin_foldfile make`"
     source, ragged, syst = _cli_source(a.src), _named(a.ragged, "=", "--ragged"), _named(a.syst, ":", "--syst")
-    have = source_columns(source, a.tree) if any(re.search(r"[*?]", c) for c in a.cont) else a.cont
-    but = [*a.cat, *a.targ, *(a.wgt or []), *a.misc, a.strat, a.fold_key, a.process, a.channel]
-    but += [c for m in [*ragged.values(), *syst.values()] for c in m.values()]
-    more = {} if a.process is None else dict(process_feat=a.process)
+    more, names = {} if a.process is None else dict(process_feat=a.process), _given(a.process_names, "--process-names")
+    if names and a.process is None: raise OptionError("--process-names: give the column of the ids as --process, too")
+    if bad := [i for i in names if not i.isdigit()]: raise OptionError(f"--process-names: '{bad[0]}' is no id 0, 1, 2, ...; write e.g. 0=ggH 1=VBF")
+    if names: more["processes"] = {int(i): n for i, n in names.items()}
     path = foldfile(
-        source, a.out, a.folds, pick_columns(a.cont, have, but, str(a.src[0])), a.cat, _one(a.targ), a.targ_type, strat_key=a.strat,
-        fold_key=a.fold_key, contiguous=a.contiguous, where=a.where, code_cats=a.code, fit_pipe=a.scale, tree=a.tree, chunk=a.chunk, seed=a.seed,
-        compression=a.compression, overwrite=a.overwrite, wgt_feat=_one(a.wgt), misc_feats=a.misc, ragged=ragged, systematics=syst,
-        channel_feat=a.channel, **more)
+        source, a.out, a.folds, a.cont, a.cat, _one(a.targ), a.targ_type, strat_key=a.strat, fold_key=a.fold_key, contiguous=a.contiguous,
+        where=a.where, code_cats=a.code, fit_pipe=a.scale, tree=a.tree, chunk=a.chunk, seed=a.seed, compression=a.compression,
+        overwrite=a.overwrite, wgt_feat=_one(a.wgt), misc_feats=a.misc, ragged=ragged, systematics=syst, channel_feat=a.channel,
+        missing_values=a.missing, units=_given(a.units, "--units"), quiet=a.quiet, **more)
     print(foldfile_info(path))
 
 # %% ../../nbs/15_source.ipynb #bcf4784c
@@ -678,8 +816,10 @@ def _columns(a:argparse.Namespace)->None:
     "`lumin_foldfile columns`"
     for s in a.src:
         cols = source_columns(s, a.tree)
-        print(f"{s}: {len(cols)} columns")
-        for c, t in cols.items(): print(f"  {c:<32} {t}")
+        some = {c: t for c, t in cols.items() if any(fnmatchcase(c, m) for m in a.match)}
+        if not some: need(a.match, cols, s, "column")
+        print(f"{s}: {len(cols)} columns" + f", {len(some)} of them {' or '.join(a.match)}"*(len(some) < len(cols)))
+        for c, t in some.items(): print(f"  {c:<32} {t}")
 
 # %% ../../nbs/15_source.ipynb #5f3eea71
 def main(
@@ -693,6 +833,7 @@ def main(
         elif a.job == "info": print("\n\n".join(foldfile_info(f) for f in a.file))
         else: return int(not _check(a))
     except LuminError as e: print(f"lumin_foldfile: {e}", file=sys.stderr); return 1
+    except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()); return 0  # `... | head` has seen enough
     except KeyboardInterrupt: print("lumin_foldfile: stopped; no file was left behind", file=sys.stderr); return 1
     except SystemExit as e: return int(e.code or 0)  # -h
     return 0
