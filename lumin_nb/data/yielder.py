@@ -288,7 +288,7 @@ def _folds(self:FoldYielder, n_folds:int|None, fold_idx:int|Sequence[int]|None)-
     if n_folds is not None and fold_idx is not None: raise OptionError(f"{self.name}: give n_folds or fold_idx, not both")
     if n_folds is not None and not (isinstance(n_folds, Integral) and n_folds >= 1): raise OptionError(f"n_folds: {n_folds} folds; give 1 or more")
     idxs = np.arange(self.n_folds if n_folds is None else n_folds) if fold_idx is None else np.atleast_1d(fold_idx)
-    if idxs.ndim > 1 or idxs.size and idxs.dtype.kind not in "iu": raise OptionError(f"{self.name}: the number of a fold is whole, not {fold_idx!r}")
+    if idxs.ndim > 1 or idxs.size and idxs.dtype.kind not in "iu": raise OptionError(f"{self.name}: the number of a fold is whole, not {idxs.tolist()}")
     for i in idxs:
         if not 0 <= i < self.n_folds: raise OptionError(f"{self.name} has folds 0 to {self.n_folds-1}; there is no fold {i}")
     return [int(i) for i in idxs]
