@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..core import FeatureError, OptionError, ShapeError, child_seed, choose, make_rng, need, patch
 from .prep import pipe_from_dict
-from .yielder import FoldYielder, _no_nan
+from .yielder import FoldYielder, _no_nan, _pipe_names
 from ..ragged import Ragged
 
 # %% ../../nbs/16_augment.ipynb #0ca9f0f8
@@ -331,7 +331,8 @@ def _scaling(self:HEPAugFoldYielder, part:str)->VecColumns:
     cols, names, pipe = self._columns[part], self._names(part), self._pipe_of(part)
     short = [n.rpartition("_")[2] for n in names] if part == "objects" else names
     pipe = getattr(pipe, "obj_pipe", pipe)                                    # What was done to each object
-    known = list(getattr(pipe, "out_feats", None) or getattr(pipe, "feats", None) or ())
+    known = _pipe_names(pipe)[0]
+    if not hasattr(pipe, "feats") and not set(known) & {*names, *short}: known = []
     if not known:                                                             # Then what it takes are all columns, or those of one object
         known = [n for n in names if n]
         if getattr(pipe, "n_features_in_", len(known)) != len(known): known = list(dict.fromkeys(map(str, short)))

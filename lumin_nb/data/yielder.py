@@ -609,8 +609,7 @@ def content_id(
 @patch
 def _place_preds(self:FoldYielder, pred_file:Any)->list[Path]:
     "The file of predictions of each fold file"
-    def beside(p): return p.with_name((p.name if p.suffix != ".hdf5" and p.with_suffix(".hdf5").exists() else p.stem) + ".preds.hdf5")
-    if pred_file is None: return [beside(p) for p in self.paths]
+    if pred_file is None: return [p.with_name(p.stem + ".preds.hdf5") for p in self.paths]
     given = [Path(p).expanduser().absolute() for p in ([pred_file] if isinstance(pred_file, (str, Path)) else pred_file)]
     if len(given) != self.n_files: raise OptionError(f"pred_file: {len(given)} for {self.n_files} fold files; give one for each")
     return given
@@ -688,6 +687,7 @@ def save_preds(
             raise DataError(f"{self.name}: the prediction for fold {i} is too large for float32 in {big.sum()} places")
         begin = 0
         for k, j in self._parts[i]: parts.setdefault(k, {})[j], begin = p[begin:begin+self._part_szs[k, j]], begin + self._part_szs[k, j]
+    if len(set(self.pred_files)) < self.n_files: raise OptionError(f"pred_file: two fold files would share {self.pred_file}; give one for each")
     for k in parts:  # All or none: a file that cannot be used is found before the first is written
         with self._open_preds(k): pass
     for k, ps in parts.items(): self._write_preds(k, ps, pred_name)
