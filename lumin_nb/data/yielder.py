@@ -350,7 +350,9 @@ def _stored(self:FoldYielder, k:int, j:int, name:str, syst:str|None)->np.ndarray
 
 # %% ../../nbs/11_yielder.ipynb #550e25e6
 def _glue(xs:Sequence[np.ndarray], name:str)->np.ndarray:
-    "Arrays one after the other; whole numbers stay exact, or are refused"
+    "Arrays one after the other; whole numbers stay exact, or are refused, as other shapes are"
+    if len(shapes := {x.shape[1:] for x in xs}) > 1:
+        raise ShapeError(f"'{name}' has another shape per event in other folds or files: {', '.join(map(str, sorted(shapes)))}; save it anew")
     types = {x.dtype for x in xs}
     if len(types) > 1 and (np.dtype(np.int64) in types or np.dtype(np.uint64) in types) and np.result_type(*types).kind == "f":
         ints = [x for x in xs if x.dtype.kind in "iu" and x.size]
@@ -800,7 +802,7 @@ def _pipe(self:FoldYielder, what:str)->Any:
 # %% ../../nbs/11_yielder.ipynb #4391d3c4
 def _pipe_names(pipe:Any)->tuple[list[str], list[str]]:
     "Names of the columns that a pipeline made, and of those that it took; none for one without names"
-    own = hasattr(pipe, "feats")
+    own = getattr(pipe, "feats", None) is not None
     was = pipe.feats if own else getattr(pipe, "feature_names_in_", ())
     made = getattr(pipe, "out_feats", None)
     if not own and len(was):
@@ -812,7 +814,7 @@ def _undone(pipe:Any, df:pd.DataFrame, where:str)->pd.DataFrame:
     names, (made, was) = list(df), _pipe_names(pipe)
     if not set(made) & set(names):  # By position
         if made and len(made) != len(names): raise ShapeError(f"{where}: {len(names)} columns, but its pipeline knows {len(made)}, of other names")
-        made, was = names, was if was and len(was) != len(made) else names
+        made, was = names, was if made != was else names
     elif made != was: need(made, names, where, "column of its pipeline")
     x = df.reindex(columns=made).to_numpy()  # NaN for what is not there: it is dropped again
     back = np.asarray(_undo_rows(pipe)(x)) if len(x) else np.zeros((0, len(was)))
