@@ -29,56 +29,73 @@ def _checked(
         if (bad := len(v) - np.count_nonzero(np.isfinite(v))): raise DataError(f"{k}: {bad} of {len(v)} values are NaN or infinite")
     s, t, w = arrs.values()
     is_c, signed = (t==0, t==1), w.min(initial=1.) <= 0
+    rounding = len(w) * 2**-51 * np.abs(w).sum() if signed else 0.
     if not (is_c[0] | is_c[1]).all():
         raise DataError(f"targ: {sorted(set(np.unique(t)[:9].tolist()) - {0., 1.})} found, but targets must be 0 or 1")
     for c, name in enumerate(("background", "signal")):
         if not is_c[c].any(): raise DataError(f"targ: no event is {name} ({c}); both classes are needed")
-        if signed and (tot := w[is_c[c]].sum()) <= 0:  # Positive weights need no sum
+        # Positive weights need no sum; for others a quick one, in another order, leaves out what is far from zero
+        if signed and not w @ is_c[c] > rounding and (tot := w[is_c[c]].sum()) <= 0:
             raise DataError(f"wgt: the weights of {name} ({c}) sum to {tot:.4g}, not above zero")
     return s, is_c[1], w
 
 # %% ../nbs/03_score.ipynb #f57bdefb
 def _order(s:np.ndarray)->tuple[np.ndarray, np.ndarray]:
-    "Events in falling score, equal scores in the order given: `i = argsort(-s, kind='stable')`, and `s[i]`"
-    def bits(s:np.ndarray)->np.ndarray:
-        k = (0. - s).view(np.int64)  # 0 - s and not -s, which would leave two zeros of different bits
-        k ^= (k >> 63) & (2**63-1)
-        k &= ~low
-        return k
-    low = (1 << len(s).bit_length()) - 1
-    i = bits(s)
-    i |= np.arange(len(s))
-    i.sort()
-    i &= low
-    out = s[i]
-    if (out[1:] > out[:-1]).any():
-        tie = np.diff(bits(out)) == 0
+    "Events in falling score, equal scores in the order given: `argsort(-s, kind='stable')`; and which are the last of their score"
+    n_low = len(s).bit_length()
+    low = (1 << n_low) - 1
+    key = (0. - s).view(np.int64)  # 0 - s and not -s, which would leave two zeros of different bits
+    key ^= (key >> 63) & (2**63-1)
+    key &= ~low
+    key |= np.arange(len(s))
+    key.sort()
+    i, last = key & low, np.ones(len(s), bool)
+    key >>= n_low
+    tie = key[1:] == key[:-1]
+    if tie.any():  # Few events, or scores of few values: look at them in full
         p = np.flatnonzero(np.append(tie, False) | np.append(False, tie))
-        i[p] = i[p][np.argsort(-out[p], kind="stable")]  # Groups stay in their places: they are in order already
-        out = s[i]
-    return i, out
+        v = s[i[p]]
+        if (v[1:] > v[:-1]).any():  # Groups stay in their places: they are in order already
+            j = np.argsort(-v, kind="stable")
+            i[p], v = i[p[j]], v[j]
+        last[p[:-1]] = v[1:] != v[:-1]
+    return i, last
 
 # %% ../nbs/03_score.ipynb #d908a197
 class _Ranked(NamedTuple):
     "Events in falling score, and where each group of equal scores ends"
     targ:np.ndarray # True for signal, shape (event,)
     wgt:np.ndarray # shape (event,)
-    ends:np.ndarray|slice # Last event of each group of ties; all events if there are none
-    cuts:np.ndarray # The score of each group, falling
+    last:np.ndarray # True for the last event of each group of ties, shape (event,)
+    score:np.ndarray # As given, shape (event,)
+    order:np.ndarray # Numbers of the events in falling score, shape (event,)
+
+    @property
+    def ends(self)->np.ndarray|slice:
+        "Last event of each group of ties"
+        return slice(None) if self.last.all() else np.flatnonzero(self.last)
+
+    @property
+    def cuts(self)->np.ndarray:
+        "The score of each group, falling"
+        return self.score[self.order[self.ends]]
+
+    def running(self, wgt:np.ndarray|None=None)->tuple[np.ndarray, np.ndarray]:
+        "Signal and background up to and with each event"
+        w = self.wgt if wgt is None else wgt
+        s, b = w*self.targ, w*~self.targ
+        return np.cumsum(s, out=s), np.cumsum(b, out=b)
 
     def sums(self, wgt:np.ndarray|None=None)->tuple[np.ndarray, np.ndarray]:
         "Signal and background at or above each distinct score"
-        w = self.wgt if wgt is None else wgt
-        s, b = w*self.targ, w*~self.targ
-        return np.cumsum(s, out=s)[self.ends], np.cumsum(b, out=b)[self.ends]
+        s, b = self.running(wgt)
+        return s[self.ends], b[self.ends]
 
 def _ranked(score:Any, targ:Any, wgt:Any=None)->_Ranked:
     "Check, then sort once"
     s, t, w = _checked(score, targ, wgt)
-    i, s = _order(s)
-    last = np.append(s[1:] != s[:-1], True)
-    ends = slice(None) if last.all() else np.flatnonzero(last)
-    return _Ranked(t[i], w[i], ends, s[ends])
+    i, last = _order(s)
+    return _Ranked(t[i], w[i], last, s, i)
 
 # %% ../nbs/03_score.ipynb #f0076ae9
 def roc_curve(
@@ -170,18 +187,18 @@ def ams_curve(
     return r.cuts, calc_ams(s, b, br, unc_b), s, b
 
 # %% ../nbs/03_score.ipynb #afd85c4a
-def _near_best(s:np.ndarray, b:np.ndarray, br:float, unc_b:float, block:int=128)->np.ndarray:
-    "Indices, rising, of all cuts that can have the largest finite AMS"
-    at = np.arange(0, len(s), block)
-    seen = calc_ams(s[at], b[at], br, unc_b)
+def _near_best(s:np.ndarray, b:np.ndarray, br:float, unc_b:float, ok:np.ndarray|bool=True, block:int=128)->np.ndarray:
+    "Indices, rising, of all cuts among those allowed that can have the largest finite AMS"
+    at, ok = np.arange(0, len(s), block), np.broadcast_to(ok, len(s))
+    seen = calc_ams(s[at], b[at], br, unc_b)[ok[at]]
     floor = seen[np.isfinite(seen)].max(initial=0.) * (1 - 1e-9)  # Far more than rounding can do
     low = np.minimum.reduceat(b, at)
     bound = calc_ams(np.maximum.reduceat(s, at), low, br, np.where(low >= max(0., -2*br), unc_b, 0.))
-    return np.flatnonzero(np.repeat(~(bound < floor), block)[:len(s)])  # NaN, where b+br < 0, is no bound
+    return np.flatnonzero(np.repeat(~(bound < floor), block)[:len(s)] & ok)  # NaN, where b+br < 0, is no bound
 
-def _best(s:np.ndarray, b:np.ndarray, br:float, unc_b:float)->tuple[float, int]:
-    "Largest finite AMS, and the first index that has it"
-    i = _near_best(s, b, br, unc_b) if len(s) else np.arange(0)
+def _best(s:np.ndarray, b:np.ndarray, br:float, unc_b:float, ok:np.ndarray|bool=True)->tuple[float, int]:
+    "Largest finite AMS among the cuts allowed, and the first index that has it"
+    i = _near_best(s, b, br, unc_b, ok) if len(s) else np.arange(0)
     ams = calc_ams(s[i], b[i], br, unc_b)
     z = np.where(np.isfinite(ams), ams, -1.)
     if z.max(initial=-1.) < 0: raise DataError("AMS: no cut keeps enough background for a finite value; give br > 0, more events or a smaller min_events")
@@ -199,10 +216,11 @@ def ams_scan(
 )->tuple[float, float]: # Best AMS, and its cut: select `score >= cut`
     "Largest finite AMS over all cuts; of several equal ones the tightest; raises `ShapeError`, `DataError`"
     r = _ranked(score, targ, wgt)
-    s, b = (wgt_factor*o for o in r.sums())
-    first = 0 if min_events <= 0 else np.searchsorted(np.cumsum(~r.targ)[r.ends], min_events)
-    ams, i = _best(s[first:], b[first:], br, unc_b)
-    return ams, float(r.cuts[first+i])
+    s, b = r.running()
+    s *= wgt_factor; b *= wgt_factor  # In place: new memory costs more than the product
+    first = 0 if min_events <= 0 else np.searchsorted(np.cumsum(~r.targ), min_events)
+    ams, i = _best(s[first:], b[first:], br, unc_b, r.last[first:])
+    return ams, float(r.score[r.order[first+i]])
 
 # %% ../nbs/03_score.ipynb #5f56ba2c
 def _replicas(stat:Any, r:_Ranked, n:int, seed:Any)->np.ndarray:
@@ -259,10 +277,10 @@ def ams_with_error(
 )->tuple[float, float]: # AMS, and its error: infinite if a replica keeps no background
     "AMS and its bootstrap error, at a fixed cut or at the best one; raises `ShapeError`, `DataError`"
     r = _ranked(score, targ, wgt)
+    n_kept = 0 if cut is None else int((r.cuts >= cut).sum())
     def ams(s:np.ndarray, b:np.ndarray)->float:
         fs, fb = (wgt_factor, wgt_factor) if totals is None else (wgt_factor*totals[0]/s[-1], wgt_factor*totals[1]/b[-1])
         if cut is None: return _best(fs*s, fb*b, br, unc_b)[0]
-        i = int((r.cuts >= cut).sum()) - 1
-        return calc_ams(fs*s[i], fb*b[i], br, unc_b) if i >= 0 else 0.
+        return calc_ams(fs*s[n_kept-1], fb*b[n_kept-1], br, unc_b) if n_kept else 0.
     reps = _replicas(ams, r, n, seed)
     return ams(*r.sums()), float(reps.std(ddof=1)) if np.isfinite(reps).all() else float("inf")

@@ -49,6 +49,9 @@ from lumin.nn.models.helpers import CatEmbedder  # noqa: E402  From here on the 
 from lumin.nn.models.model import Model  # noqa: E402
 from lumin.nn.models.model_builder import ModelBuilder  # noqa: E402
 
+import torch  # noqa: E402
+
+torch.manual_seed(1)  # LUMIN's networks have no seed of their own, and one in six came out constant
 fy = FoldYielder("pred.hdf5")
 model = Model(ModelBuilder("classification", n_out=1, cont_feats=fy.cont_feats, cat_embedder=CatEmbedder.from_fy(fy),
                            model_args={"body": {"depth": 1, "width": 8}}, opt_args={"opt": "adam", "lr": 1e-3}))

@@ -181,10 +181,11 @@ def turn(
         out[i:i+step] = np.moveaxis(_turn_rows(np.moveaxis(x[i:i+step], -1, 0).copy(), p, *part, cols.zero_missing), 0, -1)
     return out
 
-def _refuse_flat(cols:VecColumns)->None:
+def _refuse_flat(cols:VecColumns, part:str="columns", way:str="they can be mirrored in y and z alone")->None:
     "An error for vectors that miss what a turn would fill"
-    raise FeatureError(f"{', '.join(cols.flat)}: a component in the transverse plane is missing, so these events cannot be turned. They were aligned, "
-                       "perhaps by proc_event: use no rotation and no mirror in x, or name the vectors to turn")
+    v = f"{cols.flat[0]}_" if cols.flat[0] else ""
+    raise FeatureError(f"{', '.join(cols.flat)}: no azimuth among the {part} ({v}phi, or {v}px and {v}py). "
+                       f"Keep it when the file is made; if events were aligned on purpose, {way}")
 
 # %% ../../nbs/16_augment.ipynb #661afe86
 def rotate(
@@ -237,7 +238,8 @@ def draw_turns(
 
 # %% ../../nbs/16_augment.ipynb #ef3c209e
 class HEPAugFoldYielder(FoldYielder):
-    "Folds of events that are turned about the beam and mirrored: at random for training, in all ways for testing; raises `FeatureError` if nothing can turn"
+    """Folds of events that are turned about the beam and mirrored: at random for training, in all ways for testing; raises `FeatureError` if nothing can turn.
+    Set all reflect_* to False where parity is what you measure, and reflect_z where the beams differ"""
     def __init__(self,
         foldfile:Any, # As for `FoldYielder`
         cont_feats:Sequence[str]|None=None, # Continuous features, for a file without meta data
@@ -304,8 +306,8 @@ def _find_columns(self:HEPAugFoldYielder, aug_targ_feats:str|Sequence[str]|None)
     cols = {p: c for p, c in cols.items() if c.used}
     if not cols: raise FeatureError(f"{self.name} has nothing that could turn: no names like lep_px, lep_py, or lep_pt, lep_phi")
     if self.rot_mult > 0 or "x" in self.axes:
-        for c in cols.values():
-            if c.flat: _refuse_flat(c)
+        for p, c in cols.items():
+            if c.flat: _refuse_flat(c, p, "use rot_mult=0 without reflect_x, or name the vectors to turn")
     return cols
 
 

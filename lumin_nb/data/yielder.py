@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FoldYielder']
 
-# %% ../../nbs/11_yielder.ipynb #b333f095
+# %% ../../nbs/11_yielder.ipynb #7d1e0f87
 import glob, hashlib, json, os, re, threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,7 +62,7 @@ def _common_ids(each:Sequence[Mapping])->tuple[dict[int, str], list[dict[int, in
 def _common_meta(metas:Sequence[Mapping], paths:Sequence[Path])->dict[str, Any]:
     "The meta data on which all files agree; descriptions are the first file's"
     for other, p in zip(metas[1:], paths[1:]):
-        for key in sorted((metas[0].keys() | other.keys()) - {"processes", "channels", "descriptions", "checksums"}):
+        for key in sorted((metas[0].keys() | other.keys()) - {"processes", "channels", "descriptions", "checksums", "systematics"}):
             if metas[0].get(key) != other.get(key):
                 raise FoldFileError(f"{p} and {paths[0].name} cannot be read together: "
                                     f"'{key}' in meta_data is {other.get(key)} and {metas[0].get(key)}")
@@ -83,7 +83,9 @@ def _open_all(paths:Sequence[Path])->list[h5py.File]:
         first = _data_sets(files[0])
         for f, p in zip(files[1:], paths[1:]):
             if differ := dict(first.items() ^ _data_sets(f).items()):
-                raise FoldFileError(f"{p} and {paths[0].name} cannot be read together: they differ in the data sets {', '.join(sorted(differ))}")
+                bare = (p if "weights" in first else paths[0]).name
+                how = f". {bare} has no weights: read it by itself, or write it with weights of 1" if "weights" in differ else ""
+                raise FoldFileError(f"{p} and {paths[0].name} cannot be read together: they differ in the data sets {', '.join(sorted(differ))}{how}")
     except BaseException:
         for f in files: f.close()
         raise
@@ -95,7 +97,7 @@ def _stamp(f:h5py.File)->list:
 
 # %% ../../nbs/11_yielder.ipynb #5a59957b
 class FoldYielder:
-    "Folds of one or more fold files, read-only; the hub of a data set's names and pipelines"
+    "Read folds of one or more fold files, and the names, categories and scaling that go with them"
     def __init__(self,
         foldfile:str|Path|Sequence[str|Path], # Fold file, ours or LUMIN's; or several: a list, or a pattern such as 'mc_*.hdf5'
         cont_feats:Sequence[str]|None=None, # Continuous features, for a file without meta data
@@ -166,7 +168,8 @@ def _take_names(self:FoldYielder, cont_feats:Sequence[str]|None, cat_feats:Seque
     self.target_is_tensor, self.target_tensor_shape = bool(tensor), tuple(tensor.get("shape") or ())
     self.target_tensor_is_sparse = bool(tensor.get("is_sparse", False))
     self.ragged_feats = {k: list(v["feats"]) for k, v in (m.get("ragged") or {}).items()}
-    self.systematics = list(m.get("systematics") or {})
+    self._changes = [n.get("systematics") or {} for n in metas]
+    self.systematics = list(dict.fromkeys(s for c in self._changes for s in c))
     (self.processes, p), (self.channels, c) = (_common_ids([n.get(key) or {} for n in metas]) for key in ("processes", "channels"))
     self._moves = {"process": p, "channel": c}
     self.units, self.descriptions = dict(m.get("units") or {}), dict(m.get("descriptions") or {})
@@ -215,7 +218,13 @@ def _longest(self:FoldYielder)->int:
 @patch
 def __len__(self:FoldYielder): return self.n_folds
 @patch
-def __getitem__(self:FoldYielder, i:int): return self.get_fold(i)
+def __getitem__(self:FoldYielder, i:int):
+    if isinstance(i, slice):
+        raise OptionError(f"{self.name}: [] gives one fold; get_data(fold_idx={range(*i.indices(self.n_folds))}) puts several together")
+    if isinstance(i, str):
+        how = f"get_df(inc_inputs=True)['{i}']" if i in self.input_feats else f"get_column('{need(i, self.columns(), self.name, 'column')[0]}')"
+        raise FeatureError(f"{self.name}: [] gives a fold by its number; {how} reads a column")
+    return self.get_fold(i + self.n_folds if isinstance(i, (int, np.integer)) and -self.n_folds <= i < 0 else i)
 @patch
 def __iter__(self:FoldYielder): return (self.get_fold(i) for i in range(self.n_folds))
 @patch
@@ -263,7 +272,11 @@ def _repr_html_(self:FoldYielder):
     listing = ", ".join
     objects = [f"{name} ({listing(feats)})" for name, feats in self.ragged_feats.items()]
     if self.has_matrix: objects.append(f"matrix {'×'.join(map(str, self.matrix_shape))}")
-    rows = {"File": self.name, "Folds × events": f"{self.n_folds} × {self.fld_szs[0]}", "Split": self.attrs.get("split", "unknown"),
+    lo, hi = min(self.fld_szs), max(self.fld_szs)
+    targ = f"tensor {'×'.join(map(str, self.target_tensor_shape))}" if self.target_is_tensor else listing(_listed(self.targ_feats))
+    rows = {"File": self.name, "Events": f"{sum(self.fld_szs)} in {self.n_folds} folds of {lo}" + f" to {hi}"*(hi > lo),
+            "Split": self.attrs.get("split", "unknown"), "Targets": targ or "unnamed",
+            "Weights": (listing(_listed(self.wgt_feat)) or "unnamed") if "weights" in self._sets else "none", "Processes": listing(self.processes.values()),
             "Continuous features": listing(self.cont_feats), "Categories": listing(self.cat_feats) or "none", "Objects": listing(objects),
             "Ignored": listing(self.ignore_feats) or "none", "Columns": self._shown(), "Variations": listing(self.systematics),
             "Size": f"{sum(p.stat().st_size for p in self.paths)/1e6:.2f} MB"}
@@ -287,9 +300,9 @@ def _folds(self:FoldYielder, n_folds:int|None, fold_idx:int|Sequence[int]|None)-
     "Which folds are meant; always by number"
     if n_folds is not None and fold_idx is not None: raise OptionError(f"{self.name}: give n_folds or fold_idx, not both")
     if n_folds is not None and not (isinstance(n_folds, Integral) and n_folds >= 1): raise OptionError(f"n_folds: {n_folds} folds; give 1 or more")
-    idxs = np.arange(self.n_folds if n_folds is None else n_folds) if fold_idx is None else np.atleast_1d(fold_idx)
-    if idxs.ndim > 1 or idxs.size and idxs.dtype.kind not in "iu": raise OptionError(f"{self.name}: the number of a fold is whole, not {idxs.tolist()}")
+    idxs = list(range(self.n_folds if n_folds is None else n_folds)) if fold_idx is None else np.atleast_1d(fold_idx).tolist()
     for i in idxs:
+        if not isinstance(i, int) or isinstance(i, bool): raise OptionError(f"{self.name} has folds 0 to {self.n_folds-1}; {i!r} is no number of one")
         if not 0 <= i < self.n_folds: raise OptionError(f"{self.name} has folds 0 to {self.n_folds-1}; there is no fold {i}")
     return [int(i) for i in idxs]
 
@@ -307,11 +320,11 @@ def _syst(self:FoldYielder, syst:str|None)->str|None:
     return need(syst, self.systematics, self.name, "systematic variation")[0]
 
 @patch
-def _can_change(self:FoldYielder, syst:str, name:str)->list[int]:
-    "Which cells of a row of a data set a variation may change"
+def _can_change(self:FoldYielder, k:int, syst:str, name:str)->list[int]:
+    "Which cells of a row of a data set a variation may change in one of the files"
     cells = {"inputs": self.input_feats, "weights": [self.wgt_feat] if isinstance(self.wgt_feat, str) else self.wgt_feat}
     known = self._cells()[0] if name == "matrix_inputs" else cells[name] if name in cells else self.ragged_feats[name]
-    return [known.index(c) for c in self.meta["systematics"][syst][name]]
+    return [known.index(c) for c in self._changes[k][syst][name]]
 
 # %% ../../nbs/11_yielder.ipynb #abc31257
 @patch
@@ -346,7 +359,7 @@ def _stored(self:FoldYielder, k:int, j:int, name:str, syst:str|None)->np.ndarray
     if shape is not None: x = dense_from_coo(x, shape, self._part_szs[k, j])
     if name in self._moves and (move := self._moves[name][k]): x = np.array([move.get(i, i) for i in range(x.max(initial=0)+1)], x.dtype)[x]
     if syst is None or (change := self._file(k).get(f"fold_{j}/systematics/{syst}/{name}")) is None: return x
-    return apply_patch(x, change["mask"][()], change["values"][()], self._can_change(syst, name))
+    return apply_patch(x, change["mask"][()], change["values"][()], self._can_change(k, syst, name))
 
 # %% ../../nbs/11_yielder.ipynb #550e25e6
 def _glue(xs:Sequence[np.ndarray], name:str)->np.ndarray:
@@ -827,13 +840,14 @@ def _undone(pipe:Any, df:pd.DataFrame, where:str)->pd.DataFrame:
 # %% ../../nbs/11_yielder.ipynb #9d94d9c6
 @patch
 def _inputs_df(self:FoldYielder, idxs:list[int], inc_ignore:bool, deprocess:bool, syst:str|None)->pd.DataFrame:
-    "Inputs as stored, or as they were before scaling"
+    "Inputs as stored, or as they were before they were scaled and coded"
     df = pd.DataFrame(np.concatenate([self._read(i, "inputs", syst) for i in idxs]), columns=self.input_feats)
     if deprocess and self.cont_feats:
         df = pd.concat([_undone(self._pipe("input"), df[self.cont_feats], f"{self.name}, inputs"), df[self.cat_feats]], axis=1)
     for f in self.cat_feats:
         if n := df[f].isna().sum(): raise DataError(f"{self.name}: category '{f}' is missing (NaN) in {n} of {len(df)} events; give it a code of its own")
         df[f] = df[f].astype(int)
+        if deprocess and (names := self.cat_maps.get(f)): df[f] = df[f].map({c: names.get(c, c) for c in df[f].unique()})
     return df if inc_ignore else df.drop(columns=self.ignore_feats, errors="ignore")  # Principal axes are not there any more
 
 @patch
@@ -890,22 +904,32 @@ def _matrix_df(self:FoldYielder, idxs:list[int], deprocess:bool, syst:str|None)-
 
 # %% ../../nbs/11_yielder.ipynb #8143adb8
 @patch
+def _pred_column(self:FoldYielder, name:str|None, syst:str|None, have:Sequence[str])->str|None:
+    "The prediction that goes with the data under a variation; None if none was asked for, or there is none of the usual name"
+    if name is not None and syst is not None and f"_{syst}_" not in f"_{name}_" and name not in self._sets:
+        if f"{name}_{syst}" in have: return f"{name}_{syst}"
+        if name in have and any(data != "weights" for c in self._changes for data in c.get(syst, ())):
+            raise FeatureError(f"{self.name}: no prediction '{name}' for '{syst}'; run predict(fy, syst='{syst}'), or give pred_name=None to go without")
+    return None if name == "pred" and name not in have else name
+
+# %% ../../nbs/11_yielder.ipynb #ef9d01ed
+@patch
 def get_df(
     self:FoldYielder,
-    pred_name:str="pred", # Prediction to include, if it exists
+    pred_name:str|None="pred", # Prediction to include, if it exists; with `syst` that of the variation, e.g. 'pred_up'; None for none
     targ_name:str="targets", # Column of targets
     wgt_name:str="weights", # Column of weights, if it exists; all of several, whatever folds yield
     n_folds:int|None=None, # Only the first folds; None for all
     fold_idx:int|Sequence[int]|None=None, # One fold, or several
     inc_inputs:bool=False, # Include the features?
     inc_ignore:bool=False, # Include ignored features, too?
-    deprocess:bool=False, # Features, matrix and `targets` in physical units?
+    deprocess:bool=False, # Features, matrix and `targets` in physical units, categories by name instead of by code?
     misc_feats:Sequence[str]=(), # Other columns to include
     syst:str|None=None, # Systematic variation; None for the nominal data
     inc_matrix:bool=False, # Include the matrix, a column for each cell?
     nan_to_num:bool=False, # Missing values of features and matrix as 0?
 )->pd.DataFrame: # gen_target, gen_weight, pred, ... (with _0, _1, ... where there are several)
-    "The data as a table; raises `FeatureError` for a column that does not exist"
+    "The data as a table; raises `FeatureError` for a column that does not exist, and for a variation without a prediction where the nominal data have one"
     idxs, have, syst = self._some_folds(n_folds, fold_idx), self.columns(), self._syst(syst)
     def col(c:str)->np.ndarray: return self.get_column(c, fold_idx=idxs, syst=syst)
     parts = [self._inputs_df(idxs, inc_ignore, deprocess, syst)] if inc_inputs else []
@@ -915,7 +939,7 @@ def get_df(
     if deprocess and targ_name == "targets" and (self.output_pipe is not None or self.meta.get("output_pipe")): targ = self._targ_undone(targ)
     cols = _named(targ, "gen_target")
     if wgt_name in have or wgt_name != "weights": cols |= _named(col(wgt_name), "gen_weight")
-    if pred_name in have or pred_name != "pred": cols |= _named(col(pred_name), "pred")
+    if (pred := self._pred_column(pred_name, syst, have)) is not None: cols |= _named(col(pred), "pred")
     for c, name, known in (("process", "gen_sample", self.processes), ("channel", "gen_channel", self.channels)):
         if c in have and known: cols[name] = np.array([known.get(k, str(k)) for k in col(c).tolist()], object)
     for m in need(misc_feats, have, self.name, "column"): cols |= _named(col(m), m)

@@ -273,22 +273,25 @@ def predict(
     self:Ensemble,
     inputs:Any, # Array, tensor or frame of shape (event, feat), or a `FoldYielder`
     n_models:int|None=None, # Only the first (best) models
-    pred_name:str="pred", # Column for a `FoldYielder`; the spread is saved as pred_name + '_spread'
+    pred_name:str="pred", # Column for a `FoldYielder`; with `syst`, '_' and its name are added; the spread's name has '_spread' behind it
     spread:bool=False, # Give the spread of the models, too?
+    syst:str|None=None, # Systematic variation of a `FoldYielder`; None for the nominal data
     **kw, # Further arguments of `Model.predict`, e.g. bs
 )->np.ndarray|tuple[np.ndarray, np.ndarray]|None: # Mean, shape (event, targ), or mean and spread; None for a `FoldYielder`
-    "Weighted mean of the models' predictions, and their spread"
+    "Weighted mean of the models' predictions, and their spread; raises `OptionError` for more models than there are, or `syst` without a file"
     if n_models is not None and not 1 <= n_models <= len(self): raise OptionError(f"n_models: {n_models} asked for, the ensemble has {len(self)}")
     models, w = self.models[:n_models], self.weights[:n_models]
     if not isinstance(inputs, FoldYielder):
-        out = self._combine([m.predict(inputs, **kw) for m in models], w)
+        out = self._combine([m.predict(inputs, syst=syst, **kw) for m in models], w)
         return out if spread else out[0]
-    folds = [m.predict_folds(inputs, **kw) for m in models]
-    self._save_folds(inputs, {i: self._combine([f[i] for f in folds], w) for i in folds[0]}, pred_name)
+    syst = inputs._syst(syst)
+    folds = [m.predict_folds(inputs, syst=syst, **kw) for m in models]
+    self._save_folds(inputs, {i: self._combine([f[i] for f in folds], w) for i in folds[0]}, pred_name, syst)
 
 @patch
-def _save_folds(self:Ensemble, fy:FoldYielder, preds:Mapping[int, tuple], name:str)->None:
-    "Mean and spread as two columns of the file"
+def _save_folds(self:Ensemble, fy:FoldYielder, preds:Mapping[int, tuple], name:str, syst:str|None)->None:
+    "Mean and spread as two columns of the file, of the nominal data or of a variation"
+    if syst is not None: name = f"{name}_{syst}"
     flat = lambda a: a[:, 0] if a.ndim > 1 and a.shape[1] == 1 else a
     fy.save_preds({i: flat(p) for i, (p, _) in preds.items()}, name)
     fy.save_preds({i: flat(s) for i, (_, s) in preds.items()}, f"{name}_spread")
@@ -298,9 +301,11 @@ def _save_folds(self:Ensemble, fy:FoldYielder, preds:Mapping[int, tuple], name:s
 def predict_oof(
     self:Ensemble,
     fy:FoldYielder, # The file that the models were trained on
-    pred_name:str="pred", # Column to write; the spread is saved as pred_name + '_spread'
+    pred_name:str="pred", # Column to write; with `syst`, '_' and its name are added; the spread's name has '_spread' behind it
+    syst:str|None=None, # Systematic variation; None for the nominal data
 )->None:
     "Out-of-fold predictions on the training file; raises `DataError` for another file, or a fold that every model has seen"
+    syst = fy._syst(syst)
     seen = [set(r["trn_idxs"]) for r in self.results]
     if len(seen) != len(self): raise DataError("which folds the models have seen is not known: make the ensemble with Ensemble.from_results")
     if any(r.get("data") != fy.content_id() for r in self.results):
@@ -309,8 +314,8 @@ def predict_oof(
     if lost := [i for i, ms in free.items() if not ms]:
         raise DataError(f"{fy.path.name}: fold {', '.join(map(str, lost))} was trained on by all {len(self)} models, "
                         "none is left to predict it. Take more models")
-    folds = [self.models[m].predict_folds(fy, [i for i in free if m in free[i]]) for m in range(len(self))]
-    self._save_folds(fy, {i: self._combine([folds[m][i] for m in ms], self.weights[ms]) for i, ms in free.items()}, pred_name)
+    folds = [self.models[m].predict_folds(fy, [i for i in free if m in free[i]], syst=syst) for m in range(len(self))]
+    self._save_folds(fy, {i: self._combine([folds[m][i] for m in ms], self.weights[ms]) for i, ms in free.items()}, pred_name, syst)
 
 # %% ../../nbs/35_ensemble.ipynb #7084fdd9
 @patch

@@ -361,6 +361,7 @@ def predict(
     "Predict; raises `FeatureError`, `ShapeError` or `DataError` if the inputs do not fit the model"
     bs, cbs = bs or 8192, as_callbacks(cbs)
     if isinstance(inputs, FoldYielder):
+        syst = inputs._syst(syst)  # 'nominal' is None
         preds = self.predict_folds(inputs, pred_cb=pred_cb, cbs=cbs, bs=bs, syst=syst)
         name = pred_name if syst is None else f"{pred_name}_{syst}"
         inputs.save_preds({i: p[:, 0] if p.ndim > 1 and p.shape[1] == 1 else p for i, p in preds.items()}, name)
