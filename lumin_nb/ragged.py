@@ -13,19 +13,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .core import DataError, FeatureError, OptionError, ShapeError, choose, import_extra, need, patch
+from .core import DataError, FeatureError, OptionError, ShapeError, choose, import_extra, need, patch, to_np
 
 # %% ../nbs/04_ragged.ipynb #9fdb14f9
 class Ragged:
-    "Objects of events, any number per event; raises `ShapeError` if values, offsets and names do not agree"
+    "Objects of events, any number per event; raises `ShapeError` if values, offsets and names do not agree, `DataError` for text"
     def __init__(self,
-        values:np.ndarray, # Features of all objects, shape (obj, feat), or (obj,) for one feature
+        values:np.ndarray, # Features of all objects, shape (obj, feat), or (obj,) for one feature; an array is not copied
         offsets:np.ndarray, # Where each event begins, and the end of the last, shape (event + 1,)
         feats:Sequence[str], # Names of the features
     ):
-        self.values, self.offsets, self.feats = np.asarray(values), np.asarray(offsets), [feats] if isinstance(feats, str) else list(feats)
-        if self.values.ndim == 1: self.values = self.values[:, None]
-        n, o = len(self.feats), self.offsets
+        self.feats = [feats] if isinstance(feats, str) else list(feats)
+        self.values, o, n = _numeric(values), to_np(offsets), len(self.feats)
+        if self.values.ndim == 1: self.values = self.values[:, None] if len(self.values) else self.values.reshape(0, n)
+        if len(set(self.feats)) < n: raise FeatureError(f"ragged: features {', '.join(self.feats)}, of which one has the name of another")
         if self.values.ndim != 2 or self.values.shape[1] != n:
             raise ShapeError(f"ragged: {n} features ({', '.join(self.feats)}) need values of shape (obj, {n}), not {self.values.shape}")
         if o.ndim != 1 or not len(o) or o.dtype.kind not in "iu":
@@ -35,6 +36,7 @@ class Ragged:
             raise ShapeError(f"ragged: offsets begin with 0, never fall and end with the {len(self.values)} objects; "
                              f"these run from {o[0]} to {o[-1]}")
 
+    __hash__ = None  # Equal is what has equal content, see below, and content may change
     def __len__(self): return len(self.offsets) - 1
     def __repr__(self): return f"Ragged({len(self)} events, {len(self.values)} objects: {', '.join(self.feats)})"
 
@@ -47,27 +49,46 @@ class Ragged:
         "The event of each object"
         return np.repeat(np.arange(len(self)), self.counts)
 
+def _numeric(values:Any)->np.ndarray:
+    "Values as an array of numbers, shape kept"
+    try: x = to_np(values)
+    except ValueError as e: raise ShapeError(f"ragged: values are one table of shape (obj, feat), not rows of different lengths ({e})") from e
+    if x.dtype.kind not in "biuf": raise DataError(f"ragged: values are numbers, not {x.dtype}")
+    return x
+
 # %% ../nbs/04_ragged.ipynb #89dd882e
 @patch
 def __getitem__(
     self:Ragged,
     idx:Any, # One event, a slice, event numbers or a mask of shape (event,)
 )->Any: # Objects of one event, shape (obj, feat), or the chosen events as `Ragged`
-    "Choose events, in the order asked for; raises `ShapeError` for a mask of another length"
-    if isinstance(idx, (int, np.integer)):
+    "Choose events, in the order asked for; raises `ShapeError` for a mask of another length, `OptionError` for what chooses no events"
+    if isinstance(idx, (int, np.integer)) and not isinstance(idx, bool):
         i = range(len(self))[idx]
         return self.values[self.offsets[i]:self.offsets[i+1]]
     if isinstance(idx, slice) and idx.step in (None, 1):
         o = self.offsets[(r := range(len(self))[idx]).start:max(r.start, r.stop)+1]
         return Ragged(self.values[o[0]:o[-1]], o-o[0], self.feats)
-    idx = np.arange(len(self))[idx] if isinstance(idx, slice) else np.asarray(idx)
-    if idx.dtype == bool:
-        if idx.shape != (len(self),): raise ShapeError(f"ragged: a mask for {len(self)} events has shape ({len(self)},), not {idx.shape}")
-        idx = np.flatnonzero(idx)
-    idx = np.arange(len(self))[idx.astype(np.int64)]  # Negative numbers count from the end; others beyond raise IndexError
+    idx = np.arange(len(self))[idx] if isinstance(idx, slice) else self._events(idx)
     counts = self.counts[idx]
     offsets = np.concatenate([[0], np.cumsum(counts)])
     return Ragged(self.values[np.repeat(self.offsets[idx]-offsets[:-1], counts) + np.arange(offsets[-1])], offsets, self.feats)
+
+@patch
+def _events(self:Ragged, idx:Any)->np.ndarray:
+    "Numbers of the chosen events, from 0; raises `IndexError` for one that is not there"
+    if isinstance(idx, tuple):
+        raise OptionError("ragged: r[...] chooses events, and events have no second axis. r.pad(n)[0][:, i] is object i of every event, "
+                          "r.feat(name) one feature of all objects, r.select(mask) keeps objects")
+    i = to_np(idx)
+    if i.dtype.kind in "US": raise FeatureError(f"ragged: r[...] chooses events. One feature of all objects is r.feat({i.ravel()[0].item()!r}); "
+                                                f"the features are {', '.join(self.feats)}")
+    if i.dtype == bool:
+        if i.shape != (len(self),): raise ShapeError(f"ragged: a mask for {len(self)} events has shape ({len(self)},), not {i.shape}")
+        return np.flatnonzero(i)
+    if i.ndim != 1 or (i.size and i.dtype.kind not in "iu"):
+        raise OptionError(f"ragged: events are chosen by a number, a slice, a mask or a list of numbers, not by {i.dtype} of shape {i.shape}")
+    return np.arange(len(self))[i.astype(np.int64)]  # Negative numbers count from the end; others beyond raise IndexError
 
 # %% ../nbs/04_ragged.ipynb #148b9836
 @patch
@@ -82,13 +103,14 @@ def feat(
 def reduce(
     self:Ragged,
     name:str, # Name of a feature
-    how:str="sum", # 'sum', 'max', 'min' or 'mean' over the objects of an event
+    how:str="sum", # 'sum', 'max', 'min' or 'mean' over the objects of an event; NaN of an object makes the event NaN
     empty:float=0., # Result for an event without objects
-)->np.ndarray: # One number per event, shape (event,), in the unit of the feature
+)->np.ndarray: # One number per event, shape (event,), in the unit of the feature: float64, or float32 if the values are
     "One number per event from a feature of its objects"
     choose(how, ("sum", "max", "min", "mean"), "how")
     x, has = self.feat(name), self.counts > 0
-    out = np.full(len(self), empty, np.result_type(x, np.float32))
+    x = x.astype(np.result_type(x, np.float32) if x.dtype.kind == "f" else np.float64, copy=False)
+    out = np.full(len(self), empty, x.dtype)
     if not has.any(): return out
     ufunc = {"max": np.maximum, "min": np.minimum}.get(how, np.add)
     red = ufunc.reduceat(x, self.offsets[:-1][has])  # Events without objects take no room, so the next one begins where this one ends
@@ -102,7 +124,8 @@ def select(
     mask:np.ndarray, # Objects to keep, shape (obj,), bool
 )->Ragged: # The same events with fewer objects
     "Keep some objects of every event; raises `ShapeError` for a mask of another length"
-    mask = np.asarray(mask)
+    mask = to_np(mask)
+    if not mask.size: mask = mask.astype(bool)  # An empty list says nothing of its type
     if mask.shape != (len(self.values),) or mask.dtype != bool:
         raise ShapeError(f"ragged: a mask for {len(self.values)} objects is bool of shape ({len(self.values)},), not {mask.dtype} of {mask.shape}")
     return Ragged(self.values[mask], np.concatenate([[0], np.cumsum(mask)])[self.offsets], self.feats)
@@ -115,20 +138,24 @@ def sort(
 )->Ragged: # The same events, objects in order; NaN come last
     "Order the objects of every event, e.g. by falling transverse momentum; equal ones keep their order"
     x = self.feat(name)
-    return Ragged(self.values[np.lexsort((-x if descending else x, self.event))], self.offsets, self.feats)
+    key = x if not descending else -x if x.dtype.kind == "f" else ~x  # -x of whole numbers can overflow, ~x = -x-1 cannot
+    return Ragged(self.values[np.lexsort((key, self.event))], self.offsets, self.feats)
 
 # %% ../nbs/04_ragged.ipynb #3072076e
 @patch
 def pad(
     self:Ragged,
     max_obj:int|None=None, # Objects per event; more are cut off, in their order; None: as many as the longest event has
-    fill:float=0., # What stands where there is no object
+    fill:float=0., # What stands where there is no object; a number that the type of the values cannot hold makes them floats
 )->tuple[np.ndarray, np.ndarray]: # Objects, shape (event, obj, feat), and which of them exist, shape (event, obj)
-    "A rectangle of objects and its mask; raises `OptionError` if there is no room for one object"
-    if max_obj is not None and max_obj < 1: raise OptionError(f"max_obj: {max_obj} objects per event; give 1 or more")
+    "A rectangle of objects and its mask; raises `OptionError` if there are objects and room for none"
+    if max_obj is not None and (not isinstance(max_obj, (int, np.integer)) or max_obj < min(1, len(self.values))):
+        raise OptionError(f"max_obj: {max_obj} objects per event; give 1 or more")
     n = int(self.counts.max(initial=0)) if max_obj is None else max_obj
     mask = np.arange(n) < self.counts[:, None]
-    out = np.full((len(self), n, len(self.feats)), fill, self.values.dtype)
+    dtype = self.values.dtype
+    with np.errstate(all="ignore"): fits = dtype.kind == "f" or np.asarray(fill).astype(dtype) == fill
+    out = np.full((len(self), n, len(self.feats)), fill, dtype if fits else np.result_type(dtype, np.float32))
     within = np.arange(len(self.values)) - np.repeat(self.offsets[:-1], self.counts)
     out[mask] = self.values if n >= self.counts.max(initial=0) else self.values[within < n]
     return out, mask
@@ -142,19 +169,20 @@ def from_padded(
     feats:Sequence[str], # Names of the features
 )->Ragged: # Only what exists
     "Drop the padding; raises `ShapeError` if the mask has another shape"
-    x, mask = np.asarray(x), np.asarray(mask, bool)
+    x, mask = to_np(x), to_np(mask).astype(bool)
     if x.ndim != 3 or mask.shape != x.shape[:2]: raise ShapeError(f"ragged: a mask of shape {mask.shape} does not fit objects of shape {x.shape}")
     return cls(x[mask], np.concatenate([[0], np.cumsum(mask.sum(1))]), feats)
 
 @patch
 def from_lists(
     cls:Ragged,
-    df:pd.DataFrame|Mapping[str, Any], # Columns whose cells are lists or arrays, or awkward arrays
+    df:pd.DataFrame|Mapping[str, Any], # Columns whose cells are lists or arrays, or awkward, or Arrow's lists; these without a Python object per event
     feats:Sequence[str]|Mapping[str, str], # Columns to take, or {feature: column}
     dtype:Any=np.float32, # Type of the values
 )->Ragged: # One feature per column
-    "Gather list columns; raises `DataError` if they have different numbers of objects in an event"
-    cols = dict(feats) if isinstance(feats, Mapping) else {f: f for f in feats}
+    "Gather list columns; raises `DataError` if they have different numbers of objects in an event, or hold no numbers"
+    cols = dict(feats) if isinstance(feats, Mapping) else {f: f for f in ([feats] if isinstance(feats, str) else feats)}
+    if not cols: raise FeatureError("ragged: no columns were asked for; name one or more")
     need(list(cols.values()), list(df.keys()) if hasattr(df, "keys") else df.fields, "the frame", "column")
     parts = {f: _flat_column(df[c], c, dtype) for f, c in cols.items()}
     first = next(iter(cols))
@@ -167,17 +195,46 @@ def from_lists(
 # %% ../nbs/04_ragged.ipynb #7cd6dcb7
 def _flat_column(col:Any, name:str, dtype:Any)->tuple[np.ndarray, np.ndarray]:
     "All values of a column of lists, shape (obj,), and how many each row has, shape (event,)"
-    col = getattr(getattr(col, "array", None), "_ak_array", col)  # A frame's column backed by awkward
-    if type(col).__module__.split(".")[0] == "awkward":
-        ak = import_extra("awkward", "hep")
-        return np.asarray(ak.to_numpy(ak.flatten(col)), dtype), np.asarray(ak.to_numpy(ak.num(col)), np.int64)
+    if hasattr(arr := getattr(col, "array", col), "_ak_array"): col = arr._ak_array  # A frame's column backed by awkward
+    elif isinstance(getattr(arr, "dtype", None), pd.ArrowDtype): col = arr.__arrow_array__()
+    kind = type(col).__module__.split(".")[0]
+    if kind not in ("awkward", "pyarrow"): values, counts = _flat_cells(col, name)
+    else: values, counts = (_flat_awkward if kind == "awkward" else _flat_arrow)(col, name)
+    if values.dtype.kind in "USM": raise DataError(f"ragged: column '{name}' holds something other than numbers ({values.dtype})")
+    try: return values.astype(dtype, copy=False), counts
+    except (TypeError, ValueError) as e:
+        raise DataError(f"ragged: column '{name}' holds something other than numbers ({e})") from e
+
+def _flat_cells(col:Any, name:str)->tuple[np.ndarray, np.ndarray]:
+    "Values and counts of a column whose cells are lists or arrays"
     rows = [np.asarray(v) for v in col]
     if (bad := np.array([v.ndim != 1 for v in rows], bool)).any():
         raise DataError(f"ragged: column '{name}' holds '{rows[bad.argmax()]}' in row {bad.argmax()}; a list of numbers is needed")
-    values = np.concatenate([v for v in rows if len(v)] or [np.empty(0)])
-    try: return values.astype(dtype), np.array([len(v) for v in rows], np.int64)
-    except (TypeError, ValueError) as e:
-        raise DataError(f"ragged: column '{name}' holds something other than numbers ({e})") from e
+    return np.concatenate([v for v in rows if len(v)] or [np.empty(0)]), np.array([len(v) for v in rows], np.int64)
+
+# %% ../nbs/04_ragged.ipynb #688404ea
+def _flat_awkward(col:Any, name:str)->tuple[np.ndarray, np.ndarray]:
+    "Values and counts of an awkward array; a missing number is NaN"
+    ak = import_extra("awkward", "hep")
+    if col.ndim != 2 or col.fields: raise DataError(f"ragged: column '{name}' holds '{col.type.content}'; a list of numbers is needed")
+    _no_missing(np.asarray(ak.to_numpy(ak.is_none(col))), name)
+    values = ak.to_numpy(ak.flatten(col), allow_missing=True)
+    if isinstance(values, np.ma.MaskedArray): values = values.astype(float).filled(np.nan)
+    return values, np.asarray(ak.to_numpy(ak.num(col)), np.int64)
+
+def _flat_arrow(col:Any, name:str)->tuple[np.ndarray, np.ndarray]:
+    "Values and counts of an Arrow array of lists, in one piece or several; a missing number is NaN"
+    pa, pc = import_extra("pyarrow", "hep"), import_extra("pyarrow.compute", "hep")
+    if not (t := str(col.type)).startswith(("list<", "large_list<", "fixed_size_list<")) or pa.types.is_nested(col.type.value_type):
+        raise DataError(f"ragged: column '{name}' holds '{t}'; a list of numbers is needed")
+    _no_missing(pc.is_null(col).to_numpy(**({} if isinstance(col, pa.ChunkedArray) else {"zero_copy_only": False})), name)
+    parts = getattr(col, "chunks", [col])
+    values = [p.flatten().to_numpy(zero_copy_only=False) for p in parts] or [np.empty(0)]
+    return np.concatenate(values), np.array(pc.list_value_length(col), np.int64)
+
+def _no_missing(gone:np.ndarray, name:str)->None:
+    "Refuse a row without a list, which is not the same as an empty list"
+    if gone.any(): raise DataError(f"ragged: column '{name}' holds nothing in row {gone.argmax()}; a list of numbers is needed, perhaps an empty one")
 
 @patch
 def to_lists(
@@ -197,7 +254,8 @@ def concat(
     cls:Ragged,
     parts:Sequence[Ragged], # Samples with the same features
 )->Ragged: # Their events, one sample after another
-    "Put samples together; raises `FeatureError` if they have different features"
+    "Put samples together; raises `FeatureError` if they have different features, `ShapeError` if there are none"
+    if not (parts := list(parts)): raise ShapeError("ragged: nothing to put together; give one sample or more")
     for r in parts:
         if r.feats != parts[0].feats: raise FeatureError(f"ragged: features {', '.join(parts[0].feats)} and {', '.join(r.feats)} cannot be put together")
     starts = np.cumsum([0, *(len(r.values) for r in parts)])

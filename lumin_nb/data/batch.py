@@ -6,7 +6,7 @@
 __all__ = ['BatchYielder', 'FoldDataset', 'numpy_batches', 'FoldRows', 'lightgbm_dataset', 'FoldIter', 'xgboost_iter']
 
 # %% ../../nbs/17_batch.ipynb #b021f2fe
-import copy, os
+import copy, os, sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, pairwise, repeat
 from typing import Any
@@ -23,11 +23,30 @@ from .yielder import FoldYielder
 from ..ragged import Ragged
 
 # %% ../../nbs/17_batch.ipynb #1dbf1fc9
-def _plain(x:Any)->Any:
-    "An input, a target or a weight as an array, or objects as they are; shape kept"
+def _plain(x:Any, name:str)->Any:
+    "An input, a target or a weight as an array of numbers, or objects as they are; shape kept"
     if x is None or isinstance(x, Ragged): return x
-    return x.to_numpy(np.float32, na_value=np.nan) if isinstance(x, pd.DataFrame) else to_np(x)
+    try:
+        a = x.to_numpy(np.float32, na_value=np.nan) if isinstance(x, pd.DataFrame) else to_np(x)
+        if a.dtype == object: a = a.astype(np.float64)
+    except (TypeError, ValueError) as e: raise DataError(f"{name}: {type(x).__name__} that is no array of numbers ({e})") from e
+    if a.dtype.kind not in "biuf": raise DataError(f"{name}: numbers are needed, not {a.dtype}")
+    if not a.ndim: raise ShapeError(f"{name}: an array with an axis of events is needed, not the number {a}")
+    return a
 
+def _parts(inputs:Any)->Any:
+    "One input, or a tuple of those that belong together; a list of arrays is meant as a tuple"
+    if isinstance(inputs, list) and any(isinstance(a, Ragged) or getattr(a, "ndim", 0) > 1 for a in inputs): inputs = tuple(inputs)
+    if not isinstance(inputs, tuple): return _plain(inputs, "inputs")
+    if not inputs: raise ShapeError("inputs: an empty tuple; give one array or more")
+    return tuple(_plain(a, f"input {i}") for i, a in enumerate(inputs))
+
+def _batch_size(bs:Any, what:str="all")->None:
+    "Refuse what is no number of events"
+    if bs is not None and (not isinstance(bs, (int, np.integer)) or bs < 1):
+        raise OptionError(f"bs: a batch of {bs} events; give a whole number, 1 or more, or None for {what}")
+
+# %% ../../nbs/17_batch.ipynb #0cf7914d
 class BatchYielder:
     "Batches `(x, y, w)` of one fold; `inputs`, `targets` and `weights` are arrays that callbacks may change between passes"
     def __init__(self,
@@ -43,9 +62,8 @@ class BatchYielder:
         seed:int|None=None, # Seed of the order
         device:str|torch.device|None="cpu", # Where batches are yielded
     ):
-        if bs is not None and bs < 1: raise OptionError(f"bs: a batch of {bs} events; give 1 or more, or None for all")
-        self.inputs = tuple(map(_plain, inputs)) if isinstance(inputs, tuple) else _plain(inputs)
-        self.targets, self.weights = _plain(targets), _plain(weights)
+        _batch_size(bs)
+        self.inputs, self.targets, self.weights = _parts(inputs), _plain(targets, "targets"), _plain(weights, "weights")
         choose(objective, ("binary", "classification", "multilabel", "multiclass", "regression"), "objective")
         self.bs, self.multiclass, self.shuffle, self.use_weights = bs, objective == "multiclass", shuffle, use_weights
         self.bulk_move, self.drop_last, self.device = bulk_move, drop_last, get_device(device)
@@ -144,7 +162,7 @@ def __iter__(self:BatchYielder):
 
 # %% ../../nbs/17_batch.ipynb #090c95d5
 class FoldDataset(IterableDataset):
-    "Batches `(x, y, w)` of folds for `DataLoader(dataset, batch_size=None)`; each pass has a new order"
+    "Batches `(x, y, w)`, each of one fold, for `DataLoader(dataset, batch_size=None)`: `batch_size` must be None, these are batches already"
     def __init__(self,
         fy:FoldYielder, # Data
         bs:int|None, # Events per batch; None for whole folds
@@ -159,7 +177,7 @@ class FoldDataset(IterableDataset):
     ):
         self.fy, self.folds, self.seed = fy, fy._folds(None, folds), int(np.random.SeedSequence().entropy % 2**62) if seed is None else seed
         self.by_args = dict(bs=bs, objective=objective, shuffle=shuffle, drop_last=drop_last, use_weights=use_weights)
-        BatchYielder(np.zeros((0, 1)), **self.by_args)  # Mistakes show here, and not in a worker
+        _batch_size(bs, "whole folds"); BatchYielder(np.zeros((0, 1)), **self.by_args)  # Mistakes show here, and not in a worker
         self.read = dict(train=shuffle if train is None else train, syst=syst)
         self.passes, self._pid = torch.zeros(256, dtype=torch.int64).share_memory_(), os.getpid()
 
@@ -169,7 +187,10 @@ class FoldDataset(IterableDataset):
         "Choose the order of the next pass; without, passes are counted"
         self.passes[:] = epoch
 
-    def __iter__(self): return self._pass()
+    def __iter__(self):
+        if sys._getframe(1).f_locals.get("auto_collation"):  # Who asks is DataLoader's reader, about to stack what it gets
+            raise OptionError("batch_size: a FoldDataset gives whole batches. Say DataLoader(dataset, batch_size=None), and FoldDataset(fy, bs) for their size")
+        return self._pass()
     def __repr__(self): return f"FoldDataset of {self.fy.name}: {len(self)} batches of {self.by_args['bs'] or 'whole folds'} from {len(self.folds)} folds"
     def __len__(self): return sum(_n_batches(self.fy.fld_szs[i], self.by_args["bs"], self.by_args["drop_last"]) for i in self.folds)
 
@@ -206,7 +227,7 @@ def numpy_batches(
     syst:str|None=None, # Systematic variation of inputs and weights; None for the nominal data
 )->Iterator[tuple[np.ndarray, np.ndarray, np.ndarray|None]]: # Flat inputs, shape (event, feat); targets; weights
     "Folds as numpy arrays, in order, batch by batch; one fold in memory at a time. Targets and weights are flat if there is one per event"
-    if bs is not None and bs < 1: raise OptionError(f"bs: a batch of {bs} events; give 1 or more, or None for whole folds")
+    _batch_size(bs, "whole folds")
     def column(a): return a[:, 0] if a.ndim == 2 and a.shape[1] == 1 else a
     for i in fy._folds(None, folds):
         x, y, w = _flat_fold(fy, i, syst)
@@ -245,11 +266,13 @@ def lightgbm_dataset(
     syst:str|None=None, # Systematic variation of inputs and weights; None for the nominal data
     **kw:Any, # Further arguments of `lightgbm.Dataset`, e.g. `reference`
 )->Any: # A `lightgbm.Dataset` with names, categories, labels and weights
-    "Folds for LightGBM; needs the extra `select`, raises `ExtraError` without, `ShapeError` for several targets"
+    "Folds for LightGBM; needs the extra `select`, raises `ExtraError` without, `ShapeError` for several targets or weights"
     lgb, idxs = import_extra("lightgbm", "select"), fy._folds(None, folds)
+    if not idxs: raise OptionError(f"folds: none of the {len(fy)} folds of {fy.name} was asked for; name one or more")
     rows, read = type("FoldRows", (FoldRows, lgb.Sequence), {}), _one_fold(fy, syst)
     y, w = (np.concatenate(v) if v[0] is not None else None for v in zip(*(_flat_fold(fy, i, syst)[1:] for i in idxs)))
-    if y is not None and y.size != len(y): raise ShapeError(f"{fy.name} has targets of shape {y.shape}; LightGBM takes one per event")
+    for v, what in ((y, "targets"), (w, "weights")):
+        if v is not None and v.size != len(v): raise ShapeError(f"{fy.name} has {what} of shape {v.shape}; LightGBM takes one per event")
     return lgb.Dataset([rows(read, i, fy.fld_szs[i]) for i in idxs], label=y, weight=w, feature_name=fy.get_use_cont_feats() + fy.get_use_cat_feats(),
                        **({"categorical_feature": fy.get_use_cat_feats() or "auto"} | kw))
 

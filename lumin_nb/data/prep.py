@@ -20,7 +20,8 @@ import pandas as pd
 import safetensors
 import safetensors.numpy
 
-from ..core import DataError, FeatureError, FoldFileError, OptionError, ShapeError, atomic_path, choose, import_extra, need, patch
+from ..core import (DataError, FeatureError, FoldFileError, OptionError, ShapeError, atomic_path, choose, import_extra, need, patch,
+                           to_np)
 from ..ragged import Ragged
 
 # %% ../../nbs/12_prep.ipynb #329b21c3
@@ -472,7 +473,7 @@ def _recipe(given:PipeRecipe|None, name:str, **kw:Any)->PipeRecipe:
 
 # %% ../../nbs/12_prep.ipynb #52045ac5
 def fit_input_pipe(
-    df:pd.DataFrame, # Training events
+    df:pd.DataFrame|np.ndarray, # Training events: a frame, or an array of shape (event, feat) whose columns are `cont_feats`
     cont_feats:Sequence[str], # Continuous features
     savename:str|Path|None=None, # Where to keep it, as .json or .safetensors; None keeps it in memory only
     input_pipe:PipeRecipe|None=None, # Recipe of `get_pre_proc_pipes`, in place of the options from `norm_in` on
@@ -489,16 +490,26 @@ def fit_input_pipe(
     pca_scaled:bool=False, # Scale before turning, so that units do not matter?
     overwrite:bool=False, # Replace `savename` if it exists?
 )->AbsPipe: # What scales the features
-    "Learn what scales the inputs; raises `DataError` for infinities, text, or NaN that `missing` does not allow"
+    "Learn what scales the inputs; raises `DataError` for infinities, text, or NaN that `missing` does not allow, `ShapeError` for other arrays"
     recipe = _recipe(input_pipe, "input_pipe", norm=norm_in, pca=pca, whiten=whiten, with_mean=with_mean, with_std=with_std,
                      n_components=n_components, missing=missing, log_feats=log_feats, pca_scaled=pca_scaled)
+    df = _named(df, [cont_feats] if isinstance(cont_feats, str) else list(cont_feats))
     pipe = recipe.fit(df, need(cont_feats, df.columns, "the frame", "column"), wgt)
     if savename is not None: pipe.save(savename, overwrite)
     return pipe
 
+def _named(x:Any, feats:Sequence[str])->pd.DataFrame:
+    "A frame as it is; of an array, shape (event, feat) or (event,) for one, the columns get the names"
+    if isinstance(x, pd.DataFrame): return x
+    x = to_np(x)
+    if x.ndim == 1 and len(feats) == 1: x = x[:, None]
+    if x.ndim != 2 or x.shape[1] != len(feats):
+        raise ShapeError(f"an array of shape (event, {len(feats)}) is needed for {', '.join(feats)}, or a frame with such columns, not shape {x.shape}")
+    return pd.DataFrame(x, columns=feats)
+
 # %% ../../nbs/12_prep.ipynb #81b35701
 def fit_output_pipe(
-    df:pd.DataFrame, # Training events
+    df:pd.DataFrame|np.ndarray, # Training events: a frame, or an array of shape (event, targ), or (event,) for one
     targ_feats:str|Sequence[str], # Targets of a regression
     savename:str|Path|None=None, # Where to keep it, as .json or .safetensors
     output_pipe:PipeRecipe|None=None, # Recipe of `get_pre_proc_pipes`, in place of `norm_out`
