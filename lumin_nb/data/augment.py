@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..core import FeatureError, OptionError, ShapeError, child_seed, choose, make_rng, need, patch
 from .prep import pipe_from_dict
-from .yielder import FoldYielder, _no_nan
+from .yielder import FoldYielder, _no_nan, _pipe_names
 from ..ragged import Ragged
 
 # %% ../../nbs/16_augment.ipynb #0ca9f0f8
@@ -44,6 +44,8 @@ class VecColumns:
         return sorted({*self.px, *self.py, *self.phi, *self.along, *self.lone_x, *self.lone_y})
 
 # %% ../../nbs/16_augment.ipynb #899c4d42
+_SUMS = {"sum", "all", "tot", "total"}
+
 def vec_columns(
     feats:Sequence[str], # Names of the columns, in their order
     vecs:Sequence[str]|None=None, # Vectors to turn, e.g. ['lep', 'met']; '' for bare names; None for all
@@ -55,6 +57,7 @@ def vec_columns(
         m = re.fullmatch(r"(?:(.*)_)?(pt|pT|eta|phi|px|py|pz)", f)
         if m and not {"delta", "abs", "cos", "sin"} & set((m[1] or "").split("_")): found.setdefault(m[1] or "", {})[m[2].lower()] = i
     use = list(found) if vecs is None else need(list(vecs), found, where, "vector")
+    turns = any(k in c for c in found.values() for k in ("phi", "px", "py"))
     cols = {k: [] for k in ("px", "py", "phi", "along", "lone_x", "lone_y", "flat")}
     for v in use:
         c = found[v]
@@ -63,7 +66,7 @@ def vec_columns(
             cols["lone_x" if "px" in c else "lone_y"].append(c["px"] if "px" in c else c["py"])
             cols["flat"].append(v)
         if "phi" in c: cols["phi"].append(c["phi"])
-        elif "pt" in c and "eta" in c and "px" not in c: cols["flat"].append(v)
+        elif "pt" in c and not {"px", "py"} & set(c) and ("eta" in c or turns and not _SUMS & set(v.lower().split("_"))): cols["flat"].append(v)
         cols["along"] += [c[k] for k in ("pz", "eta") if k in c]
     return VecColumns(**{k: tuple(v) for k, v in cols.items()}, n_feat=len(feats))
 
@@ -266,7 +269,8 @@ class HEPAugFoldYielder(FoldYielder):
         self.aug_mult = len(self.versions)
         self.scaled = list(_PARTS) if scaled is True else list(scaled or ())
         for p in self.scaled: choose(p, _PARTS, "scaled")
-        try: self._columns = self._find_columns(aug_targ_feats)
+        self._aug_targ = aug_targ_feats
+        try: self._look()
         except BaseException: self.close(); raise
 
 # %% ../../nbs/16_augment.ipynb #d9278d60
@@ -306,6 +310,13 @@ def _find_columns(self:HEPAugFoldYielder, aug_targ_feats:str|Sequence[str]|None)
             if c.flat: _refuse_flat(c, p, "use rot_mult=0 without reflect_x, or name the vectors to turn")
     return cols
 
+
+@patch
+def _look(self:HEPAugFoldYielder)->None:
+    "Find the columns that turn for what the inputs include now"
+    if getattr(self, "_seen", None) == (now := (self.ragged, self.yield_matrix)): return
+    self._columns, self._known, self._seen = self._find_columns(self._aug_targ), None, now
+
 # %% ../../nbs/16_augment.ipynb #22cb194c
 @patch
 def _pipe_of(self:HEPAugFoldYielder, part:str)->Any:
@@ -322,7 +333,8 @@ def _scaling(self:HEPAugFoldYielder, part:str)->VecColumns:
     cols, names, pipe = self._columns[part], self._names(part), self._pipe_of(part)
     short = [n.rpartition("_")[2] for n in names] if part == "objects" else names
     pipe = getattr(pipe, "obj_pipe", pipe)                                    # What was done to each object
-    known = list(getattr(pipe, "out_feats", None) or getattr(pipe, "feats", None) or ())
+    known = _pipe_names(pipe)[0]
+    if not hasattr(pipe, "feats") and not set(known) & {*names, *short}: known = []
     if not known:                                                             # Then what it takes are all columns, or those of one object
         known = [n for n in names if n]
         if getattr(pipe, "n_features_in_", len(known)) != len(known): known = list(dict.fromkeys(map(str, short)))
@@ -345,36 +357,35 @@ def _ready(self:HEPAugFoldYielder)->dict[str, VecColumns]:
 @patch
 def _load_fold(self:HEPAugFoldYielder, i:int, syst:str|None)->dict[str, Any]:
     "A fold as stored; NaN, ignored features and padding wait until it has turned"
-    col = lambda a: a[:, None] if a.ndim == 1 else a
-    out = {k: col(self._read(i, k, syst)) if k in self._sets else None for k in ("targets", "weights")}
     x, beside = self._read(i, "inputs", syst), ()
     if self.ragged is not None: beside = (self._read(i, self.ragged, syst),)
     elif self.yield_matrix:
         m = self._read(i, "matrix_inputs", syst)
         there = m != 0 if self.matrix_is_sparse else np.isfinite(m)
         beside = (m, there.any(tuple(a for a in range(1, m.ndim) if a != (2 if self.matrix_row_wise is False else 1))))[:1 + bool(self.yield_mask)]
-    return {"inputs": (x, *beside)} | out
+    return {"inputs": (x, *beside)} | self._goals(i, syst)
 
 @patch
 def _turned(self:HEPAugFoldYielder, part:str, x:np.ndarray, how:Mapping[str, Any], events:np.ndarray|None=None)->np.ndarray:
     "A copy of a part of a fold, turned, NaN as 0"
     if not how or part not in self._columns: return _no_nan(x.copy())
     how = how if events is None else {k: v[events] if isinstance(v, np.ndarray) else v for k, v in how.items()}
-    out = turn(x.reshape(len(x), -1), self._ready()[part], **how).reshape(x.shape)
+    out = turn(x.reshape(len(x), int(np.prod(x.shape[1:]))), self._ready()[part], **how).reshape(x.shape)
     np.copyto(out, 0, where=np.isnan(out))
     return out
 
 @patch
 def _version(self:HEPAugFoldYielder, idx:int, syst:str|None, how:Any)->dict[str, Any]:
     "A fold, turned as `how` says, or a function of it and the number of its events"
-    key = (idx, syst, "stored")
+    self._look()
+    key = (*self._key(idx, syst), "stored")
     raw = self._cache.get(key)
     if raw is None: self._remember(key, raw := self._load_fold(idx, syst))
     (x, *beside), how = raw["inputs"], how(len(raw["inputs"][0]))
     flat = self._turned("inputs", x, how)
     if self.ignore_feats: flat = flat[:, [f not in self.ignore_feats for f in self.input_feats]]
     if beside and isinstance(r := beside[0], Ragged):
-        r = Ragged(self._turned("objects", r.values, how, r.event if how else None), r.offsets, r.feats)
+        r = Ragged(self._turned("objects", r.values, how, r.event if how else None), r.offsets.copy(), r.feats)
         beside = (r,) if self.jagged else r.pad(self.max_obj)[:1 + self.yield_mask]
     elif beside: beside = (self._turned("objects", beside[0], how), *(m.copy() for m in beside[1:]))
     targ, wgt = raw["targets"], raw["weights"]
@@ -394,6 +405,12 @@ def get_fold(
     if not (train and self.train_time_aug): return self._version(i, syst, lambda n: {})
     with self._lock: k = self._passes[i, syst] = self._passes.get((i, syst), self._first_pass - 1) + 1
     return self._version(i, syst, lambda n: draw_turns(n, child_seed(self.seed, "augment", i, k), self.rot_mult > 0, self.axes))
+
+@patch
+def _unread(self:HEPAugFoldYielder, i:int, syst:str|None, train:bool)->None:
+    "Take back the draw of a version that was made ahead and not used"
+    with self._lock:
+        if train and self.train_time_aug and (i, syst) in self._passes: self._passes[i, syst] -= 1
 
 @patch
 def set_pass(

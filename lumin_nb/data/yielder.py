@@ -10,6 +10,7 @@ import glob, hashlib, json, os, re, threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def _matching(pattern:Path)->list[Path]:
 
 def _paths(foldfile:Any)->list[Path]:
     "The files that a path, a pattern or a list of both means, each of them once"
-    given = [Path(p) for p in ([foldfile] if isinstance(foldfile, (str, Path)) else foldfile)]
+    given = [Path(p).expanduser().absolute() for p in ([foldfile] if isinstance(foldfile, (str, Path)) else foldfile)]  # Whatever os.chdir does later
     out = [q for p in given for q in ([p] if p.exists() or not glob.has_magic(str(p)) else _matching(p))]
     if not out: raise FoldFileError("no fold file was given: the list of files is empty")
     if (n := len({p.resolve() for p in out})) < len(out): raise FoldFileError(f"{len(out)} names of {n} files were given: one is there twice")
@@ -90,6 +91,10 @@ def _open_all(paths:Sequence[Path])->list[h5py.File]:
         raise
     return files
 
+def _stamp(f:h5py.File)->list:
+    "What tells cheaply whether a file is still the one that was opened"
+    return [str(f.attrs.get("content", "")), *(f[n]["inputs"].shape for n in _ordered_folds(f))]
+
 # %% ../../nbs/11_yielder.ipynb #5a59957b
 class FoldYielder:
     "Read folds of one or more fold files, and the names, categories and scaling that go with them"
@@ -128,8 +133,7 @@ class FoldYielder:
     @property
     def max_obj(self)->int|None:
         "Objects per event when they are padded, the same in all folds; None where there are no objects"
-        if self._max_obj is None and self.ragged is not None: self._max_obj = self._longest()
-        return self._max_obj
+        return self._longest() if self._max_obj is None and self.ragged is not None else self._max_obj
 
 # %% ../../nbs/11_yielder.ipynb #2e61e2f5
 FoldYielder.augmented, FoldYielder.train_time_aug, FoldYielder.test_time_aug, FoldYielder.aug_mult = False, False, False, 0
@@ -145,6 +149,7 @@ def _open(self:FoldYielder, foldfile:Any, join:str, pred_file:Any, cache_mb:floa
     self.files = _open_all(self.paths)
     self.foldfile, self.attrs, self._sets = self.files[0], dict(self.files[0].attrs), _data_sets(self.files[0])
     self._lock, self._cache, self._places, self._cache_mb, self._cache_left = threading.Lock(), {}, {}, cache_mb, cache_mb*1e6
+    self._long, self._stamps = {}, [_stamp(f) for f in self.files]
 
 # %% ../../nbs/11_yielder.ipynb #05e0ef05
 @patch
@@ -204,8 +209,10 @@ def _choose_objects(self:FoldYielder, yield_matrix:bool, ragged:str|bool|None, m
 # %% ../../nbs/11_yielder.ipynb #a35502f1
 @patch
 def _longest(self:FoldYielder)->int:
-    "Objects of the longest event of all files"
-    return max(int(np.diff(self.files[k][f"fold_{j}/{self.ragged}_offsets"][()]).max(initial=0)) for k, j in self._part_szs)
+    "Objects of the longest event of all files, at least one"
+    if self.ragged not in self._long:
+        self._long[self.ragged] = max(int(np.diff(self._file(k)[f"fold_{j}/{self.ragged}_offsets"][()]).max(initial=1)) for k, j in self._part_szs)
+    return self._long[self.ragged]
 
 # %% ../../nbs/11_yielder.ipynb #b1260929
 @patch
@@ -229,6 +236,11 @@ def close(self:FoldYielder):
     "Close the files; folds in memory are let go"
     self._cache.clear()
     for f in self.files: f.close()
+@patch
+def _file(self:FoldYielder, k:int)->h5py.File:
+    "An open file, or an error that it was closed"
+    if not self.files[k]: raise FoldFileError(f"{self.paths[k].name} was closed; open it anew with {type(self).__name__}")
+    return self.files[k]
 
 # %% ../../nbs/11_yielder.ipynb #9dc08d91
 @patch
@@ -237,6 +249,8 @@ def __getstate__(self:FoldYielder): return {k: v for k, v in vars(self).items() 
 def __setstate__(self:FoldYielder, state:dict):
     self.__dict__.update(state, files=_open_all(state["paths"]), _lock=threading.Lock(), _cache={}, _places={}, _cache_left=state["_cache_mb"]*1e6)
     self.foldfile = self.files[0]
+    for f, p, old in zip(self.files, self.paths, self._stamps):
+        if _stamp(f) != old: self.close(); raise FoldFileError(f"{p} was replaced since this copy was made; open it anew with {type(self).__name__}")
 
 # %% ../../nbs/11_yielder.ipynb #b4b4995c
 @patch
@@ -285,12 +299,18 @@ def columns(
 def _folds(self:FoldYielder, n_folds:int|None, fold_idx:int|Sequence[int]|None)->list[int]:
     "Which folds are meant; always by number"
     if n_folds is not None and fold_idx is not None: raise OptionError(f"{self.name}: give n_folds or fold_idx, not both")
-    if n_folds is not None and n_folds < 1: raise OptionError(f"n_folds: {n_folds} folds; give 1 or more")
+    if n_folds is not None and not (isinstance(n_folds, Integral) and n_folds >= 1): raise OptionError(f"n_folds: {n_folds} folds; give 1 or more")
     idxs = list(range(self.n_folds if n_folds is None else n_folds)) if fold_idx is None else np.atleast_1d(fold_idx).tolist()
     for i in idxs:
         if not isinstance(i, int) or isinstance(i, bool): raise OptionError(f"{self.name} has folds 0 to {self.n_folds-1}; {i!r} is no number of one")
         if not 0 <= i < self.n_folds: raise OptionError(f"{self.name} has folds 0 to {self.n_folds-1}; there is no fold {i}")
-    return idxs
+    return [int(i) for i in idxs]
+
+@patch
+def _some_folds(self:FoldYielder, n_folds:int|None, fold_idx:int|Sequence[int]|None)->list[int]:
+    "The same, at least one"
+    if idxs := self._folds(n_folds, fold_idx): return idxs
+    raise OptionError(f"{self.name}: fold_idx is empty; choose one fold or more, or None for all")
 
 # %% ../../nbs/11_yielder.ipynb #5d4d79a2
 @patch
@@ -310,19 +330,21 @@ def _can_change(self:FoldYielder, k:int, syst:str, name:str)->list[int]:
 @patch
 def _bytes(self:FoldYielder, k:int, name:str)->np.ndarray:
     "A data set of a file as it is stored"
+    file = self._file(k)
     if (at := self._places.get((k, name))) is None:
-        if name not in self.files[k]:
+        if name not in file:
             fold, name = name.split("/", 1)
             raise FeatureError(f"{self.paths[k].name}: '{name}' is missing in fold {fold[5:]}; save it for every fold")
-        ds = self.files[k][name]
+        ds = file[name]
         direct = ds.id.get_offset() is not None and not ds.external and ds.dtype.kind in "biufS" and ds.id.get_storage_size() == ds.nbytes > 0
         direct = direct and hasattr(os, "preadv")  # Not on Windows
+        direct = direct and ds.id.get_type().equal(h5py.h5t.py_create(ds.dtype, logical=True))  # Others need HDF5 to turn them into numpy's
         at = self._places[k, name] = (ds.id.get_offset(), ds.shape, ds.dtype) if direct else ()
-    if not at: return self.files[k][name][()]
+    if not at: return file[name][()]
     out, done = np.empty(at[1], at[2]), 0
     view = memoryview(out.reshape(-1).view(np.uint8))
     while done < len(view):
-        n = os.preadv(self.files[k].id.get_vfd_handle(), [view[done:]], at[0]+done)
+        n = os.preadv(file.id.get_vfd_handle(), [view[done:]], at[0]+done)
         if not n: raise FoldFileError(f"{self.paths[k]} ends within {name}: it was cut while it was open")
         done += n
     return out
@@ -336,19 +358,42 @@ def _stored(self:FoldYielder, k:int, j:int, name:str, syst:str|None)->np.ndarray
     if name == "targets" and self.target_tensor_is_sparse: shape = self.target_tensor_shape
     if shape is not None: x = dense_from_coo(x, shape, self._part_szs[k, j])
     if name in self._moves and (move := self._moves[name][k]): x = np.array([move.get(i, i) for i in range(x.max(initial=0)+1)], x.dtype)[x]
-    if syst is None or (change := self.files[k].get(f"fold_{j}/systematics/{syst}/{name}")) is None: return x
+    if syst is None or (change := self._file(k).get(f"fold_{j}/systematics/{syst}/{name}")) is None: return x
     return apply_patch(x, change["mask"][()], change["values"][()], self._can_change(k, syst, name))
 
 # %% ../../nbs/11_yielder.ipynb #550e25e6
+def _glue(xs:Sequence[np.ndarray], name:str)->np.ndarray:
+    "Arrays one after the other; whole numbers stay exact, or are refused, as other shapes are"
+    if len(shapes := {x.shape[1:] for x in xs}) > 1:
+        raise ShapeError(f"'{name}' has another shape per event in other folds or files: {', '.join(map(str, sorted(shapes)))}; save it anew")
+    types = {x.dtype for x in xs}
+    if len(types) > 1 and (np.dtype(np.int64) in types or np.dtype(np.uint64) in types) and np.result_type(*types).kind == "f":
+        ints = [x for x in xs if x.dtype.kind in "iu" and x.size]
+        low, high = min((int(x.min()) for x in ints), default=0), max((int(x.max()) for x in ints), default=0)
+        whole = {"u": np.uint64, "i": np.int64, "": None}["" if any(t.kind == "f" for t in types) else "u" if low >= 0 else "i" if high < 2**63 else ""]
+        if whole is not None: return np.concatenate([x.astype(whole) for x in xs])
+        if max(-low, high) > 2**53:
+            raise FoldFileError(f"'{name}' is {' and '.join(sorted(map(str, types)))}, and numbers beyond 2^53 would be rounded; write it in one type")
+    return np.concatenate(xs)
+
+def _words(x:np.ndarray)->np.ndarray:
+    "Text as str, however it was written; numbers as they are"
+    if x.dtype.kind == "S": return np.char.decode(x, "utf-8").astype(object)
+    if x.dtype.kind != "O": return x
+    out = np.empty(x.shape, object)
+    for i, v in np.ndenumerate(x): out[i] = v.decode("utf-8") if isinstance(v, bytes) else v
+    return out
+
+# %% ../../nbs/11_yielder.ipynb #afa5fe2f
 @patch
 def _read(self:FoldYielder, i:int, name:str, syst:str|None=None)->np.ndarray|Ragged:
     "A data set of a fold, out of all files that it is spread over"
     xs = [self._stored(k, j, name, syst) for k, j in self._parts[i]]
     if name in self.ragged_feats:
         xs = [Ragged(x, self._stored(k, j, f"{name}_offsets", None), self.ragged_feats[name]) for x, (k, j) in zip(xs, self._parts[i])]
-    return xs[0] if len(xs) == 1 else Ragged.concat(xs) if isinstance(xs[0], Ragged) else np.concatenate(xs)
+    return xs[0] if len(xs) == 1 else Ragged.concat(xs) if isinstance(xs[0], Ragged) else _glue(xs, name)
 
-# %% ../../nbs/11_yielder.ipynb #afa5fe2f
+# %% ../../nbs/11_yielder.ipynb #9b7a4f62
 @patch
 def get_column(
     self:FoldYielder,
@@ -359,14 +404,14 @@ def get_column(
     syst:str|None=None, # Systematic variation; None for the nominal data
 )->np.ndarray: # The column, folds one after the other by number, shape (event, ...)
     "One column of one, some or all folds; raises `FeatureError` if it does not exist"
-    idxs, syst = self._folds(n_folds, fold_idx), self._syst(syst)
+    idxs, syst = self._some_folds(n_folds, fold_idx), self._syst(syst)
     if column in self.ragged_feats: raise FeatureError(f"{self.name}: '{column}' has several objects per event; get_ragged('{column}') reads it")
     if column not in self._sets: need(column, self.columns(), self.name, "column")  # Data of the file do not need the predictions
     parts = [self._read(i, column, syst) for i in idxs] if column in self._sets else self._read_preds(column, idxs)
-    out = np.concatenate([np.char.decode(p, "utf-8").astype(object) if p.dtype.kind == "S" else p for p in parts])
+    out = _glue([_words(p) for p in parts], column)
     return out[:, None] if add_newaxis and out.ndim == 1 else out
 
-# %% ../../nbs/11_yielder.ipynb #9b7a4f62
+# %% ../../nbs/11_yielder.ipynb #a0414a76
 @patch
 def get_ragged(
     self:FoldYielder,
@@ -379,8 +424,10 @@ def get_ragged(
     "Objects of the events, any number per event; raises `FeatureError` if the file has none of that name"
     if name is None and len(self.ragged_feats) == 1: name = next(iter(self.ragged_feats))
     need(str(name), self.ragged_feats, self.name, "ragged data set")
-    r = Ragged.concat([self._read(i, name, self._syst(syst)) for i in self._folds(n_folds, fold_idx)])
-    return Ragged(_undo_objects(self._pipe("matrix"), r.values[:, None])[:, 0], r.offsets, r.feats) if deprocess else r
+    r = Ragged.concat([self._read(i, name, self._syst(syst)) for i in self._some_folds(n_folds, fold_idx)])
+    if not deprocess: return r
+    df = _undone(self._pipe("matrix"), pd.DataFrame(r.values, columns=r.feats), f"{self.name}, {name}")
+    return Ragged(df.to_numpy(), r.offsets, list(df))
 
 # %% ../../nbs/11_yielder.ipynb #a913758d
 @patch
@@ -417,17 +464,23 @@ def _load_fold(self:FoldYielder, i:int, syst:str|None)->dict[str, Any]:
     "A fold as `get_fold` gives it, from the files"
     x = self._read(i, "inputs", syst)
     if self.ignore_feats: x = np.take(x, [j for j, f in enumerate(self.input_feats) if f not in self.ignore_feats], 1)
-    beside, col = self._beside(i, syst), lambda a: a[:, None] if a.ndim == 1 else a
+    beside = self._beside(i, syst)
+    return {"inputs": (_no_nan(x), *beside) if beside else _no_nan(x)} | self._goals(i, syst)
+
+@patch
+def _goals(self:FoldYielder, i:int, syst:str|None)->dict[str, np.ndarray|None]:
+    "Targets and weights of a fold as columns; of several weights those that are yielded"
+    col = lambda a: a[:, None] if a.ndim == 1 else a
     targ, wgt = (col(self._read(i, k, syst)) if k in self._sets else None for k in ("targets", "weights"))
-    if self.yield_wgt and wgt is not None: wgt = wgt[:, [_listed(self.wgt_feat).index(f) for f in self.yield_wgt]]
-    return {"inputs": (_no_nan(x), *beside) if beside else _no_nan(x), "targets": targ, "weights": wgt}
+    if self.yield_wgt and wgt is not None: wgt = wgt[:, [_listed(self.wgt_feat).index(f) for f in _listed(self.yield_wgt)]]
+    return {"targets": targ, "weights": wgt}
 
 # %% ../../nbs/11_yielder.ipynb #a0b2a743
 def _each(f:Callable, x:Any)->Any:
     "`f` of every array of a fold or of inputs"
     if isinstance(x, dict): return {k: _each(f, v) for k, v in x.items()}
     if isinstance(x, tuple): return tuple(_each(f, v) for v in x)
-    return Ragged(f(x.values), x.offsets, x.feats) if isinstance(x, Ragged) else None if x is None else f(x)
+    return Ragged(f(x.values), f(x.offsets), x.feats) if isinstance(x, Ragged) else None if x is None else f(x)
 
 def _n_bytes(x:Any)->int:
     "Memory of all arrays of a fold"
@@ -436,6 +489,11 @@ def _n_bytes(x:Any)->int:
     return sum(sizes)
 
 # %% ../../nbs/11_yielder.ipynb #6309089f
+@patch
+def _key(self:FoldYielder, i:int, syst:str|None)->tuple:
+    "All that decides what a fold holds: its name in memory"
+    return (i, syst, tuple(self.ignore_feats), self.ragged, self.jagged, self._max_obj, self.yield_matrix, self.yield_mask, *_listed(self.yield_wgt))
+
 @patch
 def _remember(self:FoldYielder, key:tuple, fold:dict)->bool:
     "Keep a fold if there is room"
@@ -455,7 +513,7 @@ def get_fold(
 )->dict[str, Any]: # inputs, shape (event, feat), or a tuple with objects; targets, shape (event, targ); weights, shape (event, 1), or None
     "Data of one fold, as copies that may be changed; NaN in the inputs becomes 0, infinities stay to be refused"
     (i,), syst = self._folds(None, [idx]), self._syst(syst)
-    fold = self._cache.get(key := (i, syst, tuple(self.ignore_feats)))
+    fold = self._cache.get(key := self._key(i, syst))
     if fold is None and not self._remember(key, fold := self._load_fold(i, syst)): return fold
     return _each(np.copy, fold)
 
@@ -463,7 +521,7 @@ def get_fold(
 def _joined(xs:Sequence)->Any:
     "Folds one after the other"
     if isinstance(xs[0], tuple): return tuple(map(_joined, zip(*xs)))
-    return None if xs[0] is None else Ragged.concat(xs) if isinstance(xs[0], Ragged) else np.concatenate(xs)
+    return None if xs[0] is None else Ragged.concat(xs) if isinstance(xs[0], Ragged) else _glue(xs, "targets")
 
 @patch
 def get_data(
@@ -473,7 +531,7 @@ def get_data(
     syst:str|None=None, # Systematic variation of inputs and weights; None for the nominal data
 )->dict[str, Any]: # What `get_fold` gives, folds one after the other
     "Data of several folds together"
-    folds = [self.get_fold(i, syst) for i in self._folds(n_folds, fold_idx)]
+    folds = [self.get_fold(i, syst) for i in self._some_folds(n_folds, fold_idx)]
     return {k: _joined([f[k] for f in folds]) for k in folds[0]}
 
 # %% ../../nbs/11_yielder.ipynb #51ac3de7
@@ -503,7 +561,7 @@ def prefetch(
 @patch
 def _at_hand(self:FoldYielder, i:int, syst:str|None, train:bool)->bool:
     "Is a fold a copy from memory, so that no thread is worth it?"
-    return (i, syst, tuple(self.ignore_feats)) in self._cache and not (train and self.train_time_aug)
+    return self._key(i, syst) in self._cache and not (train and self.train_time_aug)
 
 @patch
 def _prefetch(self:FoldYielder, idxs:list[int], kw:dict)->Iterator[tuple[int, dict]]:
@@ -514,8 +572,15 @@ def _prefetch(self:FoldYielder, idxs:list[int], kw:dict)->Iterator[tuple[int, di
         for i, after in zip(idxs, [*idxs[1:], None]):
             fold = self.get_fold(i, **kw) if coming is None else coming.result()
             coming = ask(after)
-            yield i, fold
+            try: yield i, fold
+            except BaseException:  # The loop was left
+                if coming is not None and not coming.cancel() and coming.exception() is None: self._unread(after, **kw)
+                raise
             del fold  # Not kept while the next one is waited for
+
+@patch
+def _unread(self:FoldYielder, i:int, syst:str|None, train:bool)->None:
+    "A fold was read ahead for nothing; a class that draws versions takes the draw back"
 
 # %% ../../nbs/11_yielder.ipynb #7a2536a2
 @patch
@@ -553,14 +618,14 @@ def content_id(
     self:FoldYielder,
 )->str: # Fingerprint of the data
     "What tells this data set from another"
-    if self._ids is None: self._ids = [file_content_id(f) for f in self.files]
+    if self._ids is None: self._ids = [file_content_id(self._file(k)) for k in range(self.n_files)]
     return self._ids[0] if self.n_files == 1 else hashlib.sha256(" ".join([self.join, *self._ids]).encode()).hexdigest()
 
 @patch
 def _place_preds(self:FoldYielder, pred_file:Any)->list[Path]:
     "The file of predictions of each fold file"
     if pred_file is None: return [p.with_name(p.stem + ".preds.hdf5") for p in self.paths]
-    given = [Path(p) for p in ([pred_file] if isinstance(pred_file, (str, Path)) else pred_file)]
+    given = [Path(p).expanduser().absolute() for p in ([pred_file] if isinstance(pred_file, (str, Path)) else pred_file)]
     if len(given) != self.n_files: raise OptionError(f"pred_file: {len(given)} for {self.n_files} fold files; give one for each")
     return given
 
@@ -630,11 +695,16 @@ def save_preds(
         raise OptionError(f"pred_name: '{pred_name}' {'has a slash' if '/' in pred_name else f'is a column of {self.name}'}; choose another name")
     parts = {}
     for i, p in preds.items():
-        n = self.get_data_count(i)
+        n, p = self.get_data_count(i), np.asarray(p)
         if len(p) != n: raise ShapeError(f"{self.name}: fold {i} has {n} events, the prediction {len(p)}")
         if np.isnan(p).any(): raise DataError(f"{self.name}: the prediction for fold {i} is NaN in {np.isnan(p).sum()} places")
+        if (big := np.isfinite(p) & (np.abs(p) > np.finfo(np.float32).max)).any():
+            raise DataError(f"{self.name}: the prediction for fold {i} is too large for float32 in {big.sum()} places")
         begin = 0
         for k, j in self._parts[i]: parts.setdefault(k, {})[j], begin = p[begin:begin+self._part_szs[k, j]], begin + self._part_szs[k, j]
+    if len(set(self.pred_files)) < self.n_files: raise OptionError(f"pred_file: two fold files would share {self.pred_file}; give one for each")
+    for k in parts:  # All or none: a file that cannot be used is found before the first is written
+        with self._open_preds(k): pass
     for k, ps in parts.items(): self._write_preds(k, ps, pred_name)
 
 @patch
@@ -644,7 +714,7 @@ def save_fold_pred(
     fold_idx:int, # Number of the fold
     pred_name:str="pred", # Name of the column
 )->None:
-    "Save the prediction of one fold"
+    "Save the prediction of one fold; each call writes the file anew, so many folds are saved faster by `save_preds`"
     self.save_preds({fold_idx: pred}, pred_name)
 
 # %% ../../nbs/11_yielder.ipynb #3aa0de09
@@ -731,7 +801,7 @@ def add_matrix_pipe_from_file(
 # %% ../../nbs/11_yielder.ipynb #8d0e41aa
 def _named(x:np.ndarray, name:str)->dict[str, np.ndarray]:
     "Columns of an array: name, or name_0, name_1, ..."
-    x = x.reshape(len(x), -1)
+    x = x.reshape(len(x), int(np.prod(x.shape[1:])))
     return {name: x[:, 0]} if x.shape[1] == 1 else {f"{name}_{i}": x[:, i] for i in range(x.shape[1])}
 
 @patch
@@ -743,21 +813,55 @@ def _pipe(self:FoldYielder, what:str)->Any:
     return pipe
 
 # %% ../../nbs/11_yielder.ipynb #4391d3c4
+def _pipe_names(pipe:Any)->tuple[list[str], list[str]]:
+    "Names of the columns that a pipeline made, and of those that it took; none for one without names"
+    own = getattr(pipe, "feats", None) is not None
+    was = pipe.feats if own else getattr(pipe, "feature_names_in_", ())
+    made = getattr(pipe, "out_feats", None)
+    if not own and len(was):
+        with suppress(AttributeError, ValueError): made = pipe.get_feature_names_out()
+    return list(was if made is None else made), list(was)
+
+def _undone(pipe:Any, df:pd.DataFrame, where:str)->pd.DataFrame:
+    "A table with what a pipeline made as it was before, by name; what it does not know stays"
+    names, (made, was) = list(df), _pipe_names(pipe)
+    if not set(made) & set(names):  # By position
+        if made and len(made) != len(names): raise ShapeError(f"{where}: {len(names)} columns, but its pipeline knows {len(made)}, of other names")
+        made, was = names, was if made != was else names
+    elif made != was: need(made, names, where, "column of its pipeline")
+    x = df.reindex(columns=made).to_numpy()  # NaN for what is not there: it is dropped again
+    back = np.asarray(_undo_rows(pipe)(x)) if len(x) else np.zeros((0, len(was)))
+    if back.shape != (len(x), len(was)): raise ShapeError(f"{where}: the pipeline gives {back.shape[1:]} columns back, not {len(was)}")
+    back, same = dict(zip(was, back.T)), set(made) == set(was)
+    out, first = {}, next(n for n in names if n in set(made))
+    for n in names: out |= {n: df[n].to_numpy()} if n not in set(made) else {n: back[n]} if same else back if n == first else {}
+    return pd.DataFrame(out, index=df.index)
+
+# %% ../../nbs/11_yielder.ipynb #9d94d9c6
 @patch
 def _inputs_df(self:FoldYielder, idxs:list[int], inc_ignore:bool, deprocess:bool, syst:str|None)->pd.DataFrame:
     "Inputs as stored, or as they were before they were scaled and coded"
     df = pd.DataFrame(np.concatenate([self._read(i, "inputs", syst) for i in idxs]), columns=self.input_feats)
-    if deprocess and self.cont_feats: df[self.cont_feats] = self._pipe("input").inverse_transform(df[self.cont_feats].to_numpy())
+    if deprocess and self.cont_feats:
+        df = pd.concat([_undone(self._pipe("input"), df[self.cont_feats], f"{self.name}, inputs"), df[self.cat_feats]], axis=1)
     for f in self.cat_feats:
+        if n := df[f].isna().sum(): raise DataError(f"{self.name}: category '{f}' is missing (NaN) in {n} of {len(df)} events; give it a code of its own")
         df[f] = df[f].astype(int)
         if deprocess and (names := self.cat_maps.get(f)): df[f] = df[f].map({c: names.get(c, c) for c in df[f].unique()})
-    return df if inc_ignore else df.drop(columns=self.ignore_feats)
+    return df if inc_ignore else df.drop(columns=self.ignore_feats, errors="ignore")  # Principal axes are not there any more
+
+@patch
+def _targ_undone(self:FoldYielder, targ:np.ndarray)->np.ndarray:
+    "Targets as they were before scaling, shape (event, targ)"
+    x, names = np.stack(list(_named(targ, "").values()), 1), _listed(self.targ_feats)
+    if len(names) != x.shape[1]: names = [str(i) for i in range(x.shape[1])]  # Those of a tensor
+    return _undone(self._pipe("output"), pd.DataFrame(x, columns=names), f"{self.name}, targets").to_numpy()
 
 # %% ../../nbs/11_yielder.ipynb #716c5735
 @patch
-def _cells(self:FoldYielder)->tuple[list[str], list[bool]]:
-    "The name of each cell of a matrix, in the order in which they are stored, and whether the data have it"
-    m = self.matrix_feats
+def _cells(self:FoldYielder, feats:Sequence[str]|None=None)->tuple[list[str], list[bool]]:
+    "The name of each cell of a matrix (or of one with other features), in the order in which they are stored, and whether the data have it"
+    m = self.matrix_feats if feats is None else {**self.matrix_feats, "feats_per_vec": feats, "missing": None}
     if m.get("row_wise") is None:
         name = (m.get("vecs") or ["matrix"])[0]
         return ["_".join([name, *map(str, i)]) for i in np.ndindex(*self.matrix_shape)], [True]*int(np.prod(self.matrix_shape))
@@ -765,31 +869,38 @@ def _cells(self:FoldYielder)->tuple[list[str], list[bool]]:
     return [f"{v}_{f}" for v, f in pairs], [not miss for miss in (m.get("missing") or [0]*len(pairs))]
 
 # %% ../../nbs/11_yielder.ipynb #72aa3fb3
-def _undo_objects(pipe:Any, x:np.ndarray)->np.ndarray:
-    "Undo what was done to the features of objects, shape (event, obj, feat); a pipeline for objects may want its own layout"
-    if not hasattr(pipe, "row_wise"): return np.asarray(pipe.inverse_transform(x.reshape(-1, x.shape[-1]))).reshape(x.shape)
-    return pipe.inverse_transform(x) if pipe.row_wise else pipe.inverse_transform(x.swapaxes(1, 2)).swapaxes(1, 2)
+def _undo_rows(pipe:Any)->Callable:
+    "What undoes rows, shape (event, feat); a pipeline for objects takes each row as the only object of an event, in its own layout"
+    if not hasattr(pipe, "row_wise"): return pipe.inverse_transform
+    axis = 1 if pipe.row_wise else 2
+    return lambda x: pipe.inverse_transform(np.expand_dims(x, axis)).squeeze(axis)
+
+def _frame(x:np.ndarray, cells:tuple[list[str], list[bool]])->pd.DataFrame:
+    "The cells of a matrix that the data have, as columns"
+    return pd.DataFrame(x.reshape(len(x), len(cells[0]))[:, np.array(cells[1], bool)], columns=[n for n, t in zip(*cells) if t])
 
 @patch
-def _unscaled(self:FoldYielder, x:np.ndarray)->np.ndarray:
-    "A matrix in physical units, in the shape that it had"
-    pipe, flat, there = self._pipe("matrix"), x.reshape(len(x), -1).astype(float), np.array(self._cells()[1])
-    n = len(pipe.feats) if hasattr(pipe, "feats") else getattr(pipe, "n_features_in_", None)
+def _unscaled(self:FoldYielder, x:np.ndarray)->pd.DataFrame:
+    "The cells of a matrix in physical units; its pipeline knows cells, or the features of an object"
+    pipe, where, df = self._pipe("matrix"), f"{self.name}, matrix", _frame(x, self._cells())
     turn = (lambda a: a) if self.matrix_row_wise is not False else (lambda a: a.swapaxes(1, 2))
-    objects = turn(x)
-    if n == objects.shape[-1]: return turn(_undo_objects(pipe, objects))
-    if n == there.sum() or n is None: flat[:, there] = pipe.inverse_transform(flat[:, there])
-    else: raise ShapeError(f"{self.name}: the matrix has {there.sum()} cells and {objects.shape[-1]} features per object, its pipeline knows {n}")
-    return flat.reshape(x.shape)
+    made, objects = _pipe_names(pipe)[0], turn(x)
+    feats = list(self.matrix_feats.get("feats_per_vec") or range(objects.shape[-1]))
+    n = len(made) or getattr(pipe, "n_features_in_", None)
+    if not set(made) & set(df) and (set(made) & set(feats) or n == len(feats)):
+        rows = _undone(pipe, pd.DataFrame(objects.reshape(-1, len(feats)), columns=feats), where)
+        new = list(rows)
+        return _frame(turn(rows.to_numpy().reshape(*objects.shape[:-1], len(new))), self._cells(None if new == feats else new))
+    if set(made) & set(df) or n in (None, df.shape[1]): return _undone(pipe, df, where)
+    raise ShapeError(f"{self.name}: the matrix has {df.shape[1]} cells and {len(feats)} features per object, its pipeline knows {n}")
 
 # %% ../../nbs/11_yielder.ipynb #0cc19f71
 @patch
 def _matrix_df(self:FoldYielder, idxs:list[int], deprocess:bool, syst:str|None)->pd.DataFrame:
     "The matrix as columns, one for each cell that the data have"
     if not self.has_matrix: raise FeatureError(f"{self.name} has no matrix to include")
-    x, (names, there) = np.concatenate([self._read(i, "matrix_inputs", syst) for i in idxs]), self._cells()
-    if deprocess: x = self._unscaled(x)
-    return pd.DataFrame(x.reshape(len(x), -1)[:, there], columns=[n for n, t in zip(names, there) if t])
+    x = np.concatenate([self._read(i, "matrix_inputs", syst) for i in idxs])
+    return self._unscaled(x) if deprocess else _frame(x, self._cells())
 
 # %% ../../nbs/11_yielder.ipynb #8143adb8
 @patch
@@ -807,30 +918,31 @@ def get_df(
     self:FoldYielder,
     pred_name:str|None="pred", # Prediction to include, if it exists; with `syst` that of the variation, e.g. 'pred_up'; None for none
     targ_name:str="targets", # Column of targets
-    wgt_name:str="weights", # Column of weights, if it exists
+    wgt_name:str="weights", # Column of weights, if it exists; all of several, whatever folds yield
     n_folds:int|None=None, # Only the first folds; None for all
     fold_idx:int|Sequence[int]|None=None, # One fold, or several
     inc_inputs:bool=False, # Include the features?
     inc_ignore:bool=False, # Include ignored features, too?
-    deprocess:bool=False, # Features, matrix and targets in physical units, categories by name instead of by code?
+    deprocess:bool=False, # Features, matrix and `targets` in physical units, categories by name instead of by code?
     misc_feats:Sequence[str]=(), # Other columns to include
     syst:str|None=None, # Systematic variation; None for the nominal data
     inc_matrix:bool=False, # Include the matrix, a column for each cell?
     nan_to_num:bool=False, # Missing values of features and matrix as 0?
 )->pd.DataFrame: # gen_target, gen_weight, pred, ... (with _0, _1, ... where there are several)
     "The data as a table; raises `FeatureError` for a column that does not exist, and for a variation without a prediction where the nominal data have one"
-    idxs, have, syst = self._folds(n_folds, fold_idx), self.columns(), self._syst(syst)
+    idxs, have, syst = self._some_folds(n_folds, fold_idx), self.columns(), self._syst(syst)
     def col(c:str)->np.ndarray: return self.get_column(c, fold_idx=idxs, syst=syst)
     parts = [self._inputs_df(idxs, inc_ignore, deprocess, syst)] if inc_inputs else []
     if inc_matrix: parts.append(self._matrix_df(idxs, deprocess, syst))
     if nan_to_num: parts = [p.fillna(0) for p in parts]
     targ = col(targ_name)
-    if deprocess and (self.output_pipe is not None or self.meta.get("output_pipe")):
-        targ = np.asarray(self._pipe("output").inverse_transform(targ.reshape(len(targ), -1)))
+    if deprocess and targ_name == "targets" and (self.output_pipe is not None or self.meta.get("output_pipe")): targ = self._targ_undone(targ)
     cols = _named(targ, "gen_target")
     if wgt_name in have or wgt_name != "weights": cols |= _named(col(wgt_name), "gen_weight")
     if (pred := self._pred_column(pred_name, syst, have)) is not None: cols |= _named(col(pred), "pred")
     for c, name, known in (("process", "gen_sample", self.processes), ("channel", "gen_channel", self.channels)):
         if c in have and known: cols[name] = np.array([known.get(k, str(k)) for k in col(c).tolist()], object)
-    cols |= {m: col(m) for m in need(list(misc_feats), have, self.name, "column")}
+    for m in need(misc_feats, have, self.name, "column"): cols |= _named(col(m), m)
+    if twice := {c for p in parts for c in p} & set(cols):
+        raise OptionError(f"misc_feats: '{twice.pop()}' is a column of {self.name} and among the inputs, too; get_column reads it alone")
     return pd.concat([*parts, pd.DataFrame(cols)], axis=1)
