@@ -427,7 +427,7 @@ def _unmasked(col:pd.Series, name:str)->np.ndarray:
     x = col.to_numpy(dtype=float, na_value=np.nan)
     if col.dtype.kind not in "iu" or not (np.abs(x) >= 2**53).any(): return x
     if (bad := np.isnan(x)).any():
-        raise DataError(f"'{name}' has whole numbers of 2^53 or more and lacks values in {bad.sum()} of {len(bad)} rows; no type holds both. Fill what is missing")
+        raise DataError(f"'{name}' has whole numbers of 2^53 or more and lacks values in {bad.sum()} of {len(bad)} rows; no type holds both. Fill the gaps")
     return col.to_numpy(dtype=col.dtype.numpy_dtype)
 
 # %% ../../nbs/10_foldfile.ipynb #15870c4b

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionError, import_extra, make_rng, need, patch, progress, refuse_existing)
-from .foldfile import FoldDealer, FoldSchema, FoldWriter, check_foldfile, foldfile_info
+from .foldfile import FoldDealer, FoldSchema, FoldWriter, _cells, check_foldfile, foldfile_info
 from .prep import RunningScaler, Scaler, apply_cats, fit_cats
 from ..ragged import Ragged
 
@@ -162,7 +162,7 @@ def as_ragged(
     "Columns of lists as `Ragged`, without a Python object per event; raises `DataError` if they have different numbers of objects"
     cols = dict(feats) if isinstance(feats, Mapping) else {f: f for f in feats}
     need(list(cols.values()), df.columns, "the frame", "column")
-    if not all(_is_list(df[c].dtype) for c in cols.values()): return Ragged.from_lists(df, cols, dtype)
+    if not all(_is_list(df[c].dtype) for c in cols.values()): return Ragged.from_lists({c: _cells(df[c]) for c in cols.values()}, cols, dtype)
     parts = {c: _flat(df[c]) for c in cols.values()}
     (first, (_, offsets)), *_ = parts.items()
     for c, (_, o) in parts.items():
@@ -259,7 +259,8 @@ def _widen(df:pd.DataFrame, types:Mapping[str, str], where:str)->pd.DataFrame:
     def word(v): return str(int(v)) if v.is_integer() else v
     new = {}
     for c, t in types.items():
-        if t == "uint64" and (df[c] < 0).any(): raise DataError(f"{where}: '{c}' has numbers below 0, and elsewhere such beyond 2^63; no type holds both")
+        if t.lower() == "uint64" and (df[c] < 0).any():
+            raise DataError(f"{where}: '{c}' has numbers below 0, and elsewhere such beyond 2^63; no type holds both")
         new[c] = (df[c].astype(object).map(word, na_action="ignore") if t == "str" and pd.api.types.is_float_dtype(df[c]) else df[c]).astype(t)
     return df.assign(**new)
 
@@ -317,6 +318,9 @@ class _Again(LuminError): "A column turned out to be of a wider type: start over
 
 def _wider(a:str, b:str)->str:
     "The type that holds both"
+    if (low := [t.lower() if re.fullmatch(r"U?Int\d+|Float\d+", t) else t for t in (a, b)]) != [a, b]:  # Types of pandas that may lack values
+        t = _wider(*low)
+        return {"i": "Int64", "u": "UInt64", "f": "float64"}.get(t[0] if t != "str" else "", "str")
     try: kinds = {np.dtype(t).kind for t in (a, b)}
     except TypeError: return "str"
     if kinds == {"i", "u"} and np.result_type(a, b).kind == "f": return "uint64"  # `_widen` refuses numbers below 0
@@ -357,7 +361,7 @@ class _Stream:
             t = _type(df[c])
             if (old := self.seen.setdefault(c, t)) != t and not _is_list(df[c].dtype):
                 self.types[c] = self.seen[c] = _wider(old, t)
-                if self.types[c] == "float64" and {old[0], t[0]} & {"i", "u"}: self.whole.add(c)
+                if self.types[c] == "float64" and {old[0], t[0]} & {*"iuIU"}: self.whole.add(c)
                 raise _Again(c)
 
     def _check_exact(self, p:_Piece, df:pd.DataFrame):
