@@ -604,8 +604,6 @@ def _n_events(df:Any, cols:Mapping[str, Any], fold:Any, *tensors:Any)->int:
 # %% ../../nbs/10_foldfile.ipynb #3545f23b
 def _gather(cols:Mapping[str, Any], feats:Mapping[str, str], row0:int=0, dtype:Any="float32", like:Ragged|None=None)->Ragged:
     "Ragged columns of a chunk as one array; shifted ones have the objects of the nominal"
-    if bad := [c for c in feats.values() if isinstance(cols[c], Ragged) and cols[c].values.dtype.kind == "c"]:
-        raise DataError(f"ragged: '{bad[0]}' is complex; give its real and imaginary part as columns of their own")
     if all(isinstance(cols[c], Ragged) for c in feats.values()):
         parts = [cols[c] for c in feats.values()]
         if not all(np.array_equal(p.offsets, parts[0].offsets) for p in parts):
