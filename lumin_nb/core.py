@@ -193,7 +193,7 @@ def atomic_path(
     overwrite:bool=False, # Replace a file that exists?
 )->Iterator[Path]: # Temporary path in the same folder: write there
     "Write a file completely or not at all; raises `FoldFileError` if it exists and `overwrite` is False, or cannot be written"
-    path = Path(path).resolve()  # A link stays a link: its target is replaced
+    path = Path(os.path.expanduser(path)).resolve()  # A link stays a link: its target is replaced
     refuse_existing(path, overwrite)
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_UMASK
     tmp = None
@@ -216,7 +216,7 @@ def refuse_existing(
     overwrite:bool=False, # Replace what exists?
 )->None:
     "Raise `FoldFileError` if `path` exists and may not be overwritten"
-    if Path(path).exists() and not overwrite:
+    if Path(os.path.expanduser(path)).exists() and not overwrite:
         raise FoldFileError(f"{path} exists. Give another name, or overwrite=True to replace it")
 
 os.umask(_UMASK := os.umask(0o077))  # It can only be read by setting it, so that is done once

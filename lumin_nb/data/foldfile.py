@@ -8,7 +8,7 @@ __all__ = ['FORMAT', 'VERSION', 'RESERVED', 'CHUNK', 'MAX_CLASSES', 'split_folds
            'df2foldfile', 'open_foldfile', 'Report', 'check_foldfile', 'foldfile_info']
 
 # %% ../../nbs/10_foldfile.ipynb #af4d5fe7
-import hashlib, io, itertools, json
+import hashlib, io, itertools, json, os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -99,7 +99,7 @@ def assign(
     if (bad := codes < 0).any(): raise DataError(f"the class that folds are stratified by is missing in {_first(bad, start)}")
     out = np.empty(n, int)
     for c, name in enumerate(names):  # A whole number read as 1 or as 1.0 is the same class
-        if isinstance(name, (float, np.floating)) and name == np.round(name): name = int(name)
+        if isinstance(name, (float, np.floating)) and np.isfinite(name) and name == np.round(name): name = int(name)
         out[codes == c] = self._deal(str(name), (codes == c).sum())
     return out
 
@@ -114,7 +114,7 @@ def _key_fold(key:np.ndarray, n_folds:int, row0:int=0, name:str="the key")->np.n
     if key.dtype.kind not in "iu":
         raise DataError(f"{name} that decides the fold is of type {key.dtype}; whole numbers without gaps are needed, such as event numbers")
     if (bad := key < 0).any(): raise DataError(f"{name} that decides the fold is negative in {_first(bad, row0)}")
-    return (key % n_folds).astype(int)
+    return (key.astype(np.uint64) % np.uint64(n_folds)).astype(int)  # A small type may not hold n_folds
 
 # %% ../../nbs/10_foldfile.ipynb #67e56f9a
 def _rows(x:np.ndarray)->np.ndarray:
@@ -185,7 +185,10 @@ def _as_coo(x:Any, dtype:np.dtype, what:str)->np.ndarray:
     if not hasattr(x, "coords"): coo = coo_from_dense(np.asarray(x).astype(dtype))
     else:
         at = np.asarray(x.coords)
-        coo = np.vstack([np.asarray(x.data).astype(dtype)[None], at.astype(dtype)])[:, np.lexsort(at[::-1])]
+        at = at[:, order := np.lexsort(at[::-1])]
+        if (same := (np.diff(at) == 0).all(0)).any():  # scipy means their sum
+            raise DataError(f"{what}: {same.sum()} sparse entries have the place of another; call its sum_duplicates() first")
+        coo = np.vstack([np.asarray(x.data)[order].astype(dtype)[None], at.astype(dtype)])
     limit = _largest(dtype)
     if max(x.shape) > limit:
         raise DataError(f"{what} of shape {tuple(x.shape)}: its indices do not fit into {dtype}, in which sparse entries are kept")
@@ -310,7 +313,8 @@ def _check_schema(s:FoldSchema)->None:
     for kind, names in (("misc_feats", s.misc_feats), ("ragged", list(s.ragged)), ("systematics", list(s.systematics))):
         if bad := [f for f in names if "/" in f or not f]:
             raise DataError(f"{kind}: '{bad[0]}' has a '/', which HDF5 takes for a folder; rename it")
-        taken = {"misc_feats": _taken(s), "ragged": [*RESERVED, "process", "channel"], "systematics": []}[kind]
+        if dup := [f for f in names if names.count(f) > 1]: raise DataError(f"{kind}: '{dup[0]}' is given twice")
+        taken = {"misc_feats": _taken(s), "ragged": [*RESERVED, "process", "channel", *(f"{n}_offsets" for n in s.ragged)], "systematics": []}[kind]
         if bad := [f for f in names if f in taken]: raise DataError(f"{kind}: '{bad[0]}' is a name the fold file needs itself; rename it")
     need(list(s.ragged_types), list(s.ragged), "ragged_types", "ragged array")
     for t in s.ragged_types.values(): choose(t, ("float32", "float64"), "ragged_types")
@@ -334,11 +338,21 @@ def _is_text(col:pd.Series)->bool:
 
 def _numbers(col:pd.Series, name:str, what:str)->np.ndarray:
     "A column as numbers, shape (event,); text is refused"
+    if isinstance(col.dtype, pd.CategoricalDtype) and not _is_text(col.cat.categories): col = pd.Series(np.asarray(col))
     if _is_text(col):
         ex = next((v for v in col if not isinstance(v, (int, float, np.number))), col.iloc[0] if len(col) else None)
         raise DataError(f"{what} '{name}' holds text or objects such as {ex!r}. Numbers are needed: "
                         "make it a category with prep.fit_cats, or convert it")
-    return col.to_numpy() if isinstance(col.dtype, np.dtype) and col.dtype.kind in "iuf" else col.to_numpy(dtype=float, na_value=np.nan)
+    if col.dtype.kind == "c": raise DataError(f"{what} '{name}' is complex; give its real and imaginary part as columns of their own")
+    return col.to_numpy() if isinstance(col.dtype, np.dtype) and col.dtype.kind in "iuf" else _unmasked(col, name)
+
+def _unmasked(col:pd.Series, name:str)->np.ndarray:
+    "A column that may lack values as floats, shape (event,), or as whole numbers where floats would round them"
+    x = col.to_numpy(dtype=float, na_value=np.nan)
+    if col.dtype.kind not in "iu" or not (np.abs(x) >= 2**53).any(): return x
+    if (bad := np.isnan(x)).any():
+        raise DataError(f"'{name}' has whole numbers of 2^53 or more and lacks values in {bad.sum()} of {len(bad)} rows; no type holds both. Fill the gaps")
+    return col.to_numpy(dtype=col.dtype.numpy_dtype)
 
 # %% ../../nbs/10_foldfile.ipynb #15870c4b
 def _without(x:np.ndarray, missing:Sequence[float])->np.ndarray:
@@ -386,7 +400,7 @@ def _wgt(col:pd.Series, name:str, row0:int=0)->np.ndarray:
 def _as_stored(col:pd.Series, name:str, width:int|None=None, row0:int=0)->np.ndarray:
     "A column in the type in which HDF5 keeps it, shape (event,); text as UTF-8, as long as the longest entry, or of a given width"
     if pd.api.types.is_bool_dtype(col) and not col.isna().any(): return col.to_numpy(dtype=bool)
-    if not _is_text(col): return col.to_numpy() if isinstance(col.dtype, np.dtype) else col.to_numpy(dtype=float, na_value=np.nan)
+    if not _is_text(col): return col.to_numpy() if isinstance(col.dtype, np.dtype) else _unmasked(col, name)
     try: codes, words = pd.factorize(col)
     except TypeError: codes, words = np.arange(len(col)), list(col)  # Lists and the like
     raw = [*(str(w).encode() for w in words), b""]  # A missing one has code -1, the last
@@ -484,6 +498,17 @@ def _fold_sha(sums:Mapping[str, str])->str:
     return hashlib.sha256("\n".join(f"{k} {sums[k]}" for k in sorted(sums)).encode()).hexdigest()
 
 # %% ../../nbs/10_foldfile.ipynb #caa3b046
+def _series(x:Any)->Any:
+    "A column; lists of awkward stay as they are"
+    if isinstance(x, (pd.Series, Ragged)) or type(x).__module__.startswith("awkward") and x.ndim > 1: return x
+    return pd.Series(np.asarray(x) if type(x).__module__.startswith("awkward") else x)
+
+def _cells(col:Any)->Any:
+    "A column of lists; one that is missing is empty, as in Parquet"
+    if not isinstance(col, pd.Series) or hasattr(col.array, "_ak_array") or not (gone := col.isna().to_numpy()).any(): return col
+    return pd.Series([() if g else v for v, g in zip(col, gone)], dtype=object)
+
+# %% ../../nbs/10_foldfile.ipynb #99f43385
 def _chunk_columns(df:Any, ragged:Mapping[str, Ragged]|None, s:FoldSchema)->dict[str, Any]:
     "The columns that a schema needs, by name"
     given = {}
@@ -494,7 +519,8 @@ def _chunk_columns(df:Any, ragged:Mapping[str, Ragged]|None, s:FoldSchema)->dict
     names = [*need(s.columns, have, "the frame", "column"), *(c for c in s.matrix_columns if c in have)]
     if isinstance(df, pd.DataFrame) and (twice := sorted({str(c) for c in df.columns[df.columns.duplicated()]} & set(names))):
         raise DataError(f"the frame has several columns called {', '.join(twice)}")
-    return {c: given[c] if c in given else v if isinstance(v := df[c], (pd.Series, Ragged)) else pd.Series(v) for c in dict.fromkeys(names)}
+    if isinstance(df, Mapping): names += [c for c in df if isinstance(c, tuple)]  # (data set, column): what a column is in that data set alone
+    return {c: given[c] if c in given else _series(df[c]) for c in dict.fromkeys(names)}
 
 def _n_events(df:Any, cols:Mapping[str, Any], fold:Any, *tensors:Any)->int:
     "Number of events of a chunk, on which all its parts agree"
@@ -505,6 +531,7 @@ def _n_events(df:Any, cols:Mapping[str, Any], fold:Any, *tensors:Any)->int:
     if len(set(sizes.values())) > 1: raise ShapeError(f"columns of different lengths: {sizes}")
     return next(iter(sizes.values()))
 
+# %% ../../nbs/10_foldfile.ipynb #6f969507
 def _gather(cols:Mapping[str, Any], feats:Mapping[str, str], row0:int=0, dtype:Any="float32", like:Ragged|None=None,
             missing:Sequence[float]=())->Ragged:
     "Ragged columns of a chunk as one array; shifted ones have the objects of the nominal"
@@ -515,7 +542,7 @@ def _gather(cols:Mapping[str, Any], feats:Mapping[str, str], row0:int=0, dtype:A
         with np.errstate(over="ignore"): values = np.concatenate([p.values.astype(dtype, copy=False) for p in parts], 1)
         r = Ragged(values, parts[0].offsets, list(feats))
     else:
-        lists = {c: cols[c].to_lists().iloc[:, 0] if isinstance(cols[c], Ragged) else cols[c] for c in feats.values()}
+        lists = {c: cols[c].to_lists().iloc[:, 0] if isinstance(cols[c], Ragged) else _cells(cols[c]) for c in feats.values()}
         with np.errstate(over="ignore"): r = Ragged.from_lists(lists, feats, dtype)
     if len(missing): r = Ragged(_without(r.values, missing), r.offsets, r.feats)
     if (bad := np.isinf(r.values).any(1)).any():
@@ -617,11 +644,11 @@ class FoldWriter:
         whole:bool=False, # All events come in one `add`: data sets lie in one piece, as LUMIN writes them
     ):
         if n_folds < 1: raise OptionError(f"n_folds: {n_folds} is not a number of folds; give 1 or more")
-        path = Path(path)
+        path = Path(os.path.expanduser(path))
         self.path = path if path.suffix in (".hdf5", ".h5") else path.with_name(path.name + ".hdf5")
         self.schema, self.n_folds, self.compression, self.overwrite, self.whole = schema, n_folds, compression, overwrite, whole
-        self.attrs = dict(format=FORMAT, version=VERSION, creator="lumin_nb", seed=seed, split=split)
-        self.n, self.sizes, self.present = 0, np.zeros(n_folds, np.int64), None
+        self.attrs = dict(format=FORMAT, version=VERSION, creator="lumin_nb", seed="none" if seed is None else seed, split=split)
+        self.n, self.sizes, self.present, self.types, self.broken = 0, np.zeros(n_folds, np.int64), None, {}, False
         self.ids = {"process": _Ids(schema.processes, "process"), "channel": _Ids(schema.channels, "channel")}
 
     def __enter__(self):
@@ -659,16 +686,20 @@ class _Ids:
         return np.array([at[str(w)] for w in words], np.int16)[codes]
 
 # %% ../../nbs/10_foldfile.ipynb #98ab0dbd
+def _role(cols:Mapping[Any, Any], name:str, f:str)->Any:
+    "A column as a data set has it: scaled for the inputs, say, and as it was elsewhere"
+    return cols.get((name, f), cols.get(f))
+
 @patch
 def _arrays(self:FoldWriter, cols:Mapping[str, Any], n:int)->Iterator[tuple[str, Any]]:
     "The nominal data sets of a chunk, one after another, checked"
     s, r0 = self.schema, self.n
     x = np.empty((n, len(s.cont_feats)+len(s.cat_feats)), np.float32)
-    for i, f in enumerate(s.cont_feats): x[:, i] = _cont(cols[f], f, r0, s.missing_values)
+    for i, f in enumerate(s.cont_feats): x[:, i] = _cont(_role(cols, "inputs", f), f, r0, s.missing_values)
     for i, f in enumerate(s.cat_feats, len(s.cont_feats)): x[:, i] = _cat(cols[f], f, s.cat_maps, r0)
     yield "inputs", x
     if s._targs or s.target_tensor_shape is None:
-        t = [_targ(cols[f], f, s.targ_type, r0) for f in s._targs]
+        t = [_targ(_role(cols, "targets", f), f, s.targ_type, r0) for f in s._targs]
         yield "targets", t[0] if isinstance(s.targ_feats, str) else np.stack(t, 1) if t else np.empty((n, 0), s.targ_type)
     if s.wgt_feat is not None:
         w = [_wgt(cols[f], f, r0) for f in _listed(s.wgt_feat)]
@@ -694,7 +725,7 @@ def _matrix(self:FoldWriter, cols:Mapping[str, Any], n:int)->np.ndarray:
         raise DataError(f"matrix: a later chunk has other columns than the first: {', '.join(other)}")
     x = np.full((n, len(names)), np.nan, np.float32)
     for i, c in enumerate(names):
-        if c in cols: x[:, i] = _cont(cols[c], c, self.n, s.missing_values)
+        if c in cols: x[:, i] = _cont(_role(cols, "inputs", c), c, self.n, s.missing_values)
     return x.reshape(n, *_matrix_shape(s))
 
 # %% ../../nbs/10_foldfile.ipynb #970f635f
@@ -731,13 +762,24 @@ def add(
     tensor_target:Any=None, # Target tensor of each event, shape (event, ...), or a `sparse.COO`
     ragged:Mapping[str, Ragged]|None=None, # Ragged arrays, or single columns of them, by name, instead of columns of lists
 )->None:
-    "Append events; raises `FeatureError`, `DataError` or `ShapeError` for what cannot be stored, `FoldFileError` if the disk is full"
+    """Append events; raises `FeatureError`, `DataError` or `ShapeError` for what cannot be stored, `FoldFileError` if the disk is full.
+    After that the writer takes no more, and leaves no file"""
     if self.whole and self.n: raise OptionError("whole=True: all events come in one `add`")
+    self._check_broken()
+    self.broken = True  # Until all of the chunk is there
+    self._add(df, fold, tensor, tensor_target, ragged)
+    self.broken = False
+
+# %% ../../nbs/10_foldfile.ipynb #9392829a
+@patch
+def _add(self:FoldWriter, df:Any, fold:Any, tensor:Any, tensor_target:Any, ragged:Any)->None:
+    "The work of `add`"
     s = self.schema
     tensor, tensor_target = (x if x is None or hasattr(x, "coords") else np.asarray(x) for x in (tensor, tensor_target))
     cols = _chunk_columns(df, ragged, s)
     n = _n_events(df, cols, fold, tensor, tensor_target)
     rows = self._rows_of(fold, n)
+    self._check_sparse(rows, n)
     shifts = {name for v in s._shifts.values() for name in v}
     nominal = {}
     for name, x in itertools.chain(self._arrays(cols, n), self._tensors(tensor, tensor_target)):
@@ -757,7 +799,7 @@ def add(
     for i, idx in rows.items(): self.sizes[i] += len(idx) if isinstance(idx, np.ndarray) else n
     self._check_disk()
 
-# %% ../../nbs/10_foldfile.ipynb #9392829a
+# %% ../../nbs/10_foldfile.ipynb #2613187f
 @patch
 def _rows_of(self:FoldWriter, fold:Any, n:int)->dict[int, Any]:
     "Rows of a chunk in each fold"
@@ -783,13 +825,14 @@ def _tensors(self:FoldWriter, tensor:Any, target:Any)->Iterator[tuple[str, Any]]
         if x is None: continue
         if list(x.shape[1:]) != shape: raise ShapeError(f"{what}: shape {tuple(x.shape)} is not (event, {', '.join(map(str, shape))})")
         values = np.asarray(x.data if hasattr(x, "coords") else x)
+        if values.dtype.kind == "c": raise DataError(f"{what}: its numbers are complex; give real and imaginary part along an axis")
         with np.errstate(all="ignore"): stored = values.astype(dtype, copy=False)
         bad = np.isinf(stored) if name == "matrix_inputs" else ~np.isfinite(stored)
         if np.dtype(dtype).kind in "iub": bad = stored != values
         if bad.any(): raise DataError(f"{what}: {bad.sum()} values do not fit into {dtype}, such as {values[bad].flat[0]}")
         yield name, (_as_coo(x, np.dtype(dtype), what),) if sparse else stored
 
-# %% ../../nbs/10_foldfile.ipynb #2613187f
+# %% ../../nbs/10_foldfile.ipynb #a0edc14b
 @patch
 def _put(self:FoldWriter, i:int, name:str, x:Any)->None:
     "Append to a data set of a fold, and make it if it is new"
@@ -799,11 +842,19 @@ def _put(self:FoldWriter, i:int, name:str, x:Any)->None:
         self._put(i, name, x.values)
         return self._put(i, f"{name}_offsets", x.offsets if new else x.offsets[1:]+end)
     sparse = s.tensor_is_sparse if name == "matrix_inputs" else name == "targets" and s.target_tensor_is_sparse
-    if sparse: x = (x + np.array([[0], [self.sizes[i]], *[[0]]*(len(x)-2)], x.dtype)).T
-    if name not in sets:
+    if sparse:
+        x = x.T.copy()
+        x[:, 1] += np.asarray(self.sizes[i]).astype(x.dtype)  # Values stay: -0.0 + 0 would be 0.0
+    if name not in sets:  # Its type is that of the first fold that has it
+        if x.dtype != (t := self.types.setdefault(name, x.dtype)): x = _same_type(x, t, name)
         grp = self.f.require_group(f"fold_{i}")
         sets[name] = _Grow(grp, name, x, self.compression, self.whole, sparse)
     sets[name].append(x)
+
+@patch
+def _check_broken(self:FoldWriter)->None:
+    "A chunk that was refused is part in the file and part not"
+    if self.broken: raise FoldFileError(f"{self.path}: an earlier chunk was refused, so no file is written. Mend or leave out that chunk, and start over")
 
 @patch
 def _check_disk(self:FoldWriter)->None:
@@ -814,14 +865,31 @@ def _check_disk(self:FoldWriter)->None:
 
 # %% ../../nbs/10_foldfile.ipynb #c20803bd
 @patch
+def _check_sparse(self:FoldWriter, rows:Mapping[int, Any], n:int)->None:
+    "The numbers of the events of a fold fit into its sparse entries"
+    s, most = self.schema, max((self.sizes[i] + (len(idx) if isinstance(idx, np.ndarray) else n) for i, idx in rows.items()), default=0)
+    for name, sparse, dtype in (("matrix_inputs", s.tensor_is_sparse, "float32"), ("targets", s.target_tensor_is_sparse, s.targ_type)):
+        if sparse and most > (limit := _largest(dtype)):
+            raise DataError(f"{name}: more than {limit} events in a fold, whose numbers do not fit into sparse {dtype}; give more folds")
+
+@patch
+def _check_sizes(self:FoldWriter)->None:
+    "All data sets of a fold hold all its events"
+    s = self.schema
+    loose = {*s.ragged, *(["matrix_inputs"] if s.tensor_is_sparse else []), *(["targets"] if s.target_tensor_is_sparse else [])}
+    for i, sets in enumerate(self.sets):
+        sizes = {k: g.n - (k in {f"{r}_offsets" for r in s.ragged}) for k, g in sets.items() if k not in loose and "/" not in k}
+        if other := {k: m for k, m in sizes.items() if m != self.sizes[i]}: raise ShapeError(f"fold_{i} has {self.sizes[i]} events, and {other}")
+
+# %% ../../nbs/10_foldfile.ipynb #e73c362b
+@patch
 def _finish(self:FoldWriter)->None:
     "Write what waits, the sums of weights, the names and the checksums"
+    self._check_broken()
     if len(empty := np.flatnonzero(self.sizes == 0)):
         raise DataError(f"folds without events: {', '.join(map(str, empty[:10]))} of {self.n_folds}. Give fewer folds or more events")
     s = self.schema
-    for name, sparse, dtype in (("matrix_inputs", s.tensor_is_sparse, "float32"), ("targets", s.target_tensor_is_sparse, s.targ_type)):
-        if sparse and self.sizes.max() > (limit := _largest(dtype)):
-            raise DataError(f"{name}: more than {limit} events in a fold, whose numbers do not fit into sparse {dtype}; give more folds")
+    self._check_sizes()
     sums = {f"fold_{i}": {k: g.finish() for k, g in sorted(sets.items())} for i, sets in enumerate(self.sets)}
     self.attrs |= dict(n_events=self.n)
     if s.wgt_feat is not None: self.attrs["wgt_sums"] = json.dumps(_weight_sums(self.f, s))
@@ -929,7 +997,7 @@ def df2foldfile(
     compression:str|None=None, # HDF5 filter, e.g. 'gzip' or 'lzf'
     tensor_target:Any=None, # Tensor as target of each event, shape (event, ...), instead of columns
     tensor_target_as_sparse:bool=False, # Store it sparse?
-    *, seed:int=0, # Seed of the folds
+    *, seed:int=0, # Seed of the folds; None draws one, which the file tells
     overwrite:bool=False, # Replace a file of that name?
     fold_key:str|None=None, # Column of whole numbers: fold = number modulo n_folds, whatever else is in the table
     ragged:Mapping[str, Any]|None=None, # {name: {feature: column of lists}} or {name: [columns]}
@@ -954,6 +1022,7 @@ def _write_frame(df:Any, n_folds:int, savename:Any, shuffle:bool, strat_key:str|
     "The work of `df2foldfile`"
     if df is not None and not isinstance(df, pd.DataFrame):
         raise OptionError(f"df: {type(df).__name__} is no DataFrame. `source.foldfile` takes awkward arrays, trees and files")
+    seed = _drawn(seed)
     tensors = [x if x is None or hasattr(x, "coords") else np.asarray(x) for x in (tensor_data, tensor_target)]
     for k, x, sparse in (("tensor", tensors[0], tensor_as_sparse), ("target_tensor", tensors[1], tensor_target_as_sparse)):
         if x is not None: kw |= {f"{k}_shape": x.shape[1:], f"{k}_is_sparse": sparse}
@@ -964,6 +1033,8 @@ def _write_frame(df:Any, n_folds:int, savename:Any, shuffle:bool, strat_key:str|
     fold, how = _frame_folds(df, n, n_folds, schema, shuffle, strat_key, fold_key, seed)
     with FoldWriter(savename, schema, n_folds, seed, how, compression, overwrite, whole=True) as w: w.add(df, fold, *tensors)
     return w.path
+
+def _drawn(seed:int|None)->int: return int(make_rng().integers(2**31)) if seed is None else seed  # A fresh one is kept in the file, too
 
 def _frame_folds(df:Any, n:int, n_folds:int, s:FoldSchema, shuffle:bool, strat_key:str|None, fold_key:str|None, seed:int)->tuple[np.ndarray, str]:
     "The fold of each event, shape (event,), and how it came about"
@@ -978,24 +1049,25 @@ def _frame_folds(df:Any, n:int, n_folds:int, s:FoldSchema, shuffle:bool, strat_k
     return fold, "contiguous" if not shuffle else "random" if strat_key is None else f"stratified by {strat_key}"
 
 # %% ../../nbs/10_foldfile.ipynb #4046acca
-def _same_column(a:pd.Series, b:pd.Series)->bool:
+def _same_column(a:pd.Series, b:pd.Series, dtype:str="float32")->bool:
     "Do two columns of numbers, or of lists, hold the same?"
     if not _is_text(a): return a.equals(b)
-    return all(x is y for x, y in zip(a, b)) or Ragged.from_lists({"x": a}, ["x"]) == Ragged.from_lists({"x": b}, ["x"])
+    return all(x is y for x, y in zip(a, b)) or Ragged.from_lists({"x": _cells(a)}, ["x"], dtype) == Ragged.from_lists({"x": _cells(b)}, ["x"], dtype)
 
 def _with_shifts(df:pd.DataFrame|None, s:FoldSchema, systematics:Mapping[str, Any]|None)->tuple[Any, FoldSchema]:
     "A frame with the shifted columns of frames beside the nominal ones, and the schema that names them"
-    extra, named = {}, {}
+    extra, named, types = {}, {}, {c: t for r, t in s.ragged_types.items() for c in s.ragged[r].values()}
     for var, what in (systematics or {}).items():
         if isinstance(what, Mapping) and all(isinstance(c, str) for c in what.values()): named[var] = dict(what); continue
-        if df is None or isinstance(what, pd.DataFrame) and not what.index.equals(df.index):
+        parts = [what] if isinstance(what, pd.DataFrame) else [v for v in what.values() if isinstance(v, pd.Series)]
+        if df is None or not all(v.index.equals(df.index) for v in parts):
             raise DataError(f"systematics: the frame of '{var}' has other rows than the nominal one; give it the same index, in the same order")
         known = {c for cols in s._cells.values() for c in cols} & {*df.columns} & {*what.keys()}
         if not isinstance(what, pd.DataFrame): need(list(what), list(df.columns), f"systematics: '{var}' changes what the frame does not have; it", "column")
         named[var] = {}
         for c in sorted(known):
             v = what[c] if isinstance(what[c], pd.Series) else pd.Series(list(what[c]) if _is_text(df[c]) else np.asarray(what[c]), index=df.index)
-            if not _same_column(df[c], v): extra[name := f"{c}@{var}"] = v; named[var][c] = name
+            if not _same_column(df[c], v, types.get(c, "float32")): extra[name := f"{c}@{var}"] = v; named[var][c] = name
         if not named[var]: raise DataError(f"systematics: '{var}' changes none of the columns that the file keeps")
     if extra: df = pd.concat([df, pd.DataFrame(extra)], axis=1)
     return df, replace(s, systematics=named)
@@ -1003,6 +1075,7 @@ def _with_shifts(df:pd.DataFrame|None, s:FoldSchema, systematics:Mapping[str, An
 # %% ../../nbs/10_foldfile.ipynb #536f1654
 def _open_h5(path:Path)->h5py.File:
     "Open an HDF5 file for reading, or say why it cannot be"
+    path = Path(os.path.expanduser(path))
     if not path.is_file():
         near = [o.name for o in path.parent.glob("[!.]*.h*5")] if path.parent.is_dir() else []
         raise FoldFileError(f"{path} does not exist. Fold files in that folder: {', '.join(sorted(near)) or 'none'}")
@@ -1251,7 +1324,7 @@ def foldfile_info(
                 ("split", f"{a['split']}, seed {a['seed']}" if "split" in a else ""), *_info_rows(meta), ("fold_0", "")]
         rows += [(k, f"{v.dtype.str.lstrip('<|')} {v.shape}") for k, v in sets]
     lines = [f"  {k:<14} {v}".rstrip() for k, v in rows if v or k == "fold_0"]
-    return "\n".join([f"{Path(path).name}, {Path(path).stat().st_size/1e6:.2f} MB", *lines])
+    return "\n".join([f"{Path(path).name}, {os.path.getsize(os.path.expanduser(path))/1e6:.2f} MB", *lines])
 
 def _info_rows(meta:Mapping[str, Any])->Iterator[tuple[str, str]]:
     "Names in a fold file, by their kind"

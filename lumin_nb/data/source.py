@@ -6,7 +6,7 @@
 __all__ = ['list_column', 'as_ragged', 'read_chunks', 'source_columns', 'pick_columns', 'foldfile', 'main']
 
 # %% ../../nbs/15_source.ipynb #b664a158
-import argparse, csv, glob, os, re, sys
+import argparse, csv, glob, os, re, sys, warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionError, import_extra, need, patch, progress, refuse_existing)
-from .foldfile import FoldDealer, FoldSchema, FoldWriter, _without, check_foldfile, foldfile_info
+from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionError, import_extra, make_rng, need, patch, progress,
+                           refuse_existing)
+from .foldfile import FoldDealer, FoldSchema, FoldWriter, _cells, _without, check_foldfile, foldfile_info
 from .prep import RunningScaler, Scaler, apply_cats, fit_cats
 from ..ragged import Ragged
 
@@ -60,6 +61,7 @@ def _files(name:str, tree:str|None)->list[_Piece]:
     kind = _kind(file)
     if inner and tree and inner != tree: raise OptionError(f"tree: '{tree}', but {name} names another")
     if "://" in name: return [_Piece(name, kind, name, inner or tree)]
+    file = os.path.expanduser(file)
     found = [file] if Path(file).is_file() else sorted(glob.glob(file, recursive=True), key=_natural)
     if not found:
         near = sorted(p.name for p in Path(file).parent.glob("*"+Path(file).suffix)) if Path(file).parent.is_dir() else []
@@ -115,8 +117,16 @@ def _read_csv(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping, ar
     have, kw = _csv_head(p, args)
     cols = have if columns is None else _want(columns, have, p)
     if Path(p.what).suffix in _KINDS and "://" not in p.what and not args: _last_line(p, len(have), kw["sep"])
-    with pd.read_csv(p.what, usecols=cols, chunksize=chunk, dtype={c: t for c, t in types.items() if c in cols}, **kw) as it:
-        for df in it: yield df[cols]
+    with pd.read_csv(p.what, chunksize=chunk, dtype={c: t for c, t in types.items() if c in cols}, **kw) as it:  # With usecols pandas takes rows of any length
+        while (df := _full_rows(it, p)) is not None: yield df[cols]
+
+def _full_rows(it:Iterator[pd.DataFrame], p:_Piece)->pd.DataFrame|None:
+    "The next piece; refused where pandas would cut rows that have more fields than the header (of rows that follow shorter ones it says so itself)"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # Of columns that nobody asked for, too; `_Stream` looks at the types
+        try: return next(it, None)
+        except pd.errors.ParserWarning as e: raise FoldFileError(f"{p.name}: rows have more fields than the header, which would be lost ({e})") from e
 
 # %% ../../nbs/15_source.ipynb #c8a33867
 def _last_line(p:_Piece, n:int, sep:str)->None:
@@ -165,7 +175,7 @@ def as_ragged(
     "Columns of lists as `Ragged`, without a Python object per event; raises `DataError` if they have different numbers of objects"
     cols = dict(feats) if isinstance(feats, Mapping) else {f: f for f in feats}
     need(list(cols.values()), df.columns, "the frame", "column")
-    if not all(_is_list(df[c].dtype) for c in cols.values()): return Ragged.from_lists(df, cols, dtype)
+    if not all(_is_list(df[c].dtype) for c in cols.values()): return Ragged.from_lists({c: _cells(df[c]) for c in cols.values()}, cols, dtype)
     parts = {c: _flat(df[c]) for c in cols.values()}
     (first, (_, offsets)), *_ = parts.items()
     for c, (_, o) in parts.items():
@@ -262,9 +272,20 @@ def _frames(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping, args
             raise FoldFileError(f"{p.name}: chunk {k}, from row {row} on, cannot be read: {_said(e)}") from e
         if df is None: return
         df = df.set_axis(pd.RangeIndex(row, row+len(df)), axis=0)
-        if wider := {c: t for c, t in types.items() if c in df and _type(df[c]) != t}: df = df.astype(wider)
+        if wider := {c: t for c, t in types.items() if c in df and _type(df[c]) != t}: df = _widen(df, wider, p.name)
         yield df
         row, k = row+len(df), k+1
+
+# %% ../../nbs/15_source.ipynb #37cba209
+def _widen(df:pd.DataFrame, types:Mapping[str, str], where:str)->pd.DataFrame:
+    "Columns in types that hold more, no value changed; as text a whole number has no point"
+    def word(v): return str(int(v)) if v.is_integer() else v
+    new = {}
+    for c, t in types.items():
+        if t.lower() == "uint64" and (df[c] < 0).any():
+            raise DataError(f"{where}: '{c}' has numbers below 0, and elsewhere such beyond 2^63; no type holds both")
+        new[c] = (df[c].astype(object).map(word, na_action="ignore") if t == "str" and pd.api.types.is_float_dtype(df[c]) else df[c]).astype(t)
+    return df.assign(**new)
 
 # %% ../../nbs/15_source.ipynb #0cda2ecd
 def _type(col:pd.Series)->str:
@@ -337,8 +358,12 @@ class _Again(LuminError): "A column turned out to be of a wider type: start over
 
 def _wider(a:str, b:str)->str:
     "The type that holds both"
+    if (low := [t.lower() if re.fullmatch(r"U?Int\d+|Float\d+", t) else t for t in (a, b)]) != [a, b]:  # Types of pandas that may lack values
+        t = _wider(*low)
+        return {"i": "Int64", "u": "UInt64", "f": "float64"}.get(t[0] if t != "str" else "", "str")
     try: kinds = {np.dtype(t).kind for t in (a, b)}
     except TypeError: return "str"
+    if kinds == {"i", "u"} and np.result_type(a, b).kind == "f": return "uint64"  # `_widen` refuses numbers below 0
     return str(np.result_type(a, b)) if kinds <= set("iuf") else "str"
 
 # %% ../../nbs/15_source.ipynb #078980cf
@@ -389,13 +414,18 @@ class _Stream:
     marked:list[str] = field(default_factory=list)
     missing:Sequence[float] = ()
     quiet:bool = False
+    exact:set[str] = field(default_factory=set)  # Columns of which no digit may be lost
+    whole:set[str] = field(default_factory=set)  # Those that were whole numbers somewhere, and are floats now
 
     def __iter__(self):
         for p in self.pieces:
             for k, df in enumerate(_frames(p, self.columns, self.chunk, self.types, self.args)):
                 if not len(df): continue
                 self._check_types(df)
+                self._check_exact(p, df)
                 label = f"{p.name}, chunk {k} (rows {df.index[0]} to {df.index[-1]})"
+                if p.process is not None and self.process in df:
+                    raise OptionError(f"{p.name} has a column '{self.process}' itself; call that of the names given here otherwise: process_feat='...'")
                 if p.process is not None: df = df.assign(**{self.process: self.names[p.process]})
                 df, *tensors = self._prepared(df, label)
                 if len(df): yield label, df, tensors
@@ -405,7 +435,22 @@ class _Stream:
             t = _type(df[c])
             if (old := self.seen.setdefault(c, t)) != t and not _is_list(df[c].dtype):
                 self.types[c] = self.seen[c] = _wider(old, t)
+                if self.types[c] == "float64" and {old[0], t[0]} & {*"iuIU"}: self.whole.add(c)
                 raise _Again(c)
+
+    def _check_exact(self, p:_Piece, df:pd.DataFrame):
+        for c in [c for c in df if c in self.exact and df[c].dtype == np.float64 and (df[c].abs() >= 2**53).any()]:
+            if c in self.whole or _whole_in(p, c, self.args):
+                raise DataError(f"{p.name}: '{c}' has whole numbers of 2^53 or more, and gaps or fractions, too; no type holds both. Fill the gaps")
+
+# %% ../../nbs/15_source.ipynb #457713fe
+def _whole_in(p:_Piece, col:str, args:Mapping)->bool:
+    "Does a file hold, in a column that was read as floats, whole numbers that floats round?"
+    if p.kind == "parquet": return "int" in source_columns(p.what).get(col, "")
+    if p.kind != "csv": return False
+    _, kw = _csv_head(p, args)
+    with pd.read_csv(p.what, chunksize=100_000, **{**kw, "usecols": [col], "dtype": str}) as it:
+        return any(df[col].str.fullmatch(r"\s*[+-]?\d{16,}\s*").any() for df in it)
 
 # %% ../../nbs/15_source.ipynb #a5c28e5a
 @patch
@@ -489,8 +534,8 @@ def _changed(pipe:Any, change:Mapping)->list[str]:
     return hit if _out(pipe) == list(pipe.feats) or not hit else _out(pipe)
 
 # %% ../../nbs/15_source.ipynb #26b31331
-def _scale(df:pd.DataFrame, pipe:Any, systs:Mapping)->pd.DataFrame:
-    "What comes out of a pipe, and under new names what comes out in variations"
+def _scale(df:pd.DataFrame, pipe:Any, systs:Mapping)->dict[str, np.ndarray]:
+    "What comes out of a pipe, and under new names what comes out in variations, each of shape (event,)"
     x, out = df[need(pipe.feats, df.columns, "the source (after where and prepare)", "column")], _out(pipe)
     new = dict(zip(out, np.asarray(pipe.transform(x)).T))
     for var, change in systs.items():
@@ -499,7 +544,7 @@ def _scale(df:pd.DataFrame, pipe:Any, systs:Mapping)->pd.DataFrame:
             if mixed := [f for f, u in zip(out, up) if f not in hit and not np.array_equal(u, new[f], equal_nan=True)]:
                 raise OptionError(f"input_pipe: '{mixed[0]}' changes with '{hit[0]}', so it mixes features; its `out_feats` need names other than `feats`")
             new |= {_moved(var, f): up[out.index(f)] for f in hit}
-    return df.assign(**new)
+    return new
 
 # %% ../../nbs/15_source.ipynb #0134e71a
 @dataclass
@@ -516,7 +561,9 @@ class _Ready:
         s = replace(s, cat_maps={**(s.cat_maps or {}), **self.maps} or None, output_pipe=self.out_pipe)
         if p is None: return s
         cont = s.cont_feats if _out(p) == list(p.feats) else [*_out(p), *(f for f in s.cont_feats if f not in p.feats)]
-        systs = {v: {f: c for f, c in m.items() if f not in p.feats} | {f: _moved(v, f) for f in _changed(p, m)} for v, m in s.systematics.items()}
+        used = {*s.cont_feats, *cont, *s.matrix_columns}
+        systs = {v: {f: c for f, c in m.items() if f not in p.feats or f not in used} | {f: _moved(v, f) for f in _changed(p, m) if f in used}
+                 for v, m in s.systematics.items()}
         known = {k: {f: t for f, t in getattr(s, k).items() if f in cont or f not in s.cont_feats} for k in ("units", "descriptions")}
         return replace(s, cont_feats=cont, systematics=systs, input_pipe=p, **known)
 
@@ -524,15 +571,17 @@ class _Ready:
         "Columns by name, lists as `Ragged`"
         need(self.schema.columns, df.columns, "the source (after where and prepare)", "column")
         if self.maps: df = _code(df, self.maps, self.schema)
-        if self.in_pipe is not None: df = _scale(df, self.in_pipe, self.schema.systematics)
-        if self.out_pipe is not None: df = _scale(df, self.out_pipe, {})
+        inputs = {} if self.in_pipe is None else _scale(df, self.in_pipe, self.schema.systematics)
+        targets = {} if self.out_pipe is None else _scale(df, self.out_pipe, {})
+        df = df.assign(**{f: v for f, v in inputs.items() if f not in df})  # A column that exists stays what it is, for whoever keeps it
         s = self.final()
         objects = {c for m in s.ragged.values() for c in m.values()}
         objects |= {m[c] for m in s.systematics.values() for c in m.keys() & objects}
         cols = [c for c in [*s.columns, *s.matrix_columns] if c in df]
         if lists := [c for c in cols if _is_list(df[c].dtype) and c not in objects]:
             raise DataError(f"column '{lists[0]}' holds a list per event. Name it in `ragged`, or let `prepare` make a number of it")
-        return {c: as_ragged(df, [c]) if _is_list(df[c].dtype) else df[c] for c in cols}
+        return ({c: as_ragged(df, [c]) if _is_list(df[c].dtype) else df[c] for c in cols}
+                | {("inputs", f): v for f, v in inputs.items()} | {("targets", f): v for f, v in targets.items()})
 
 # %% ../../nbs/15_source.ipynb #a0bc8d00
 def _told(e:LuminError, label:str, df:pd.DataFrame, n:int)->LuminError:
@@ -565,6 +614,9 @@ def _to_read(schema:FoldSchema, keys:Sequence[str|None], extra:Sequence[str]|Non
     if not (s.where or s.prepare or schema.matrix_vecs or not used): return used
     p = s.pieces[0]
     have = source_columns(p.what, p.tree or tree, s.args)
+    for q in s.pieces[1:] if schema.matrix_vecs else ():
+        if lone := sorted(({*have} ^ {*source_columns(q.what, q.tree or tree, s.args)}) & {*schema.matrix_columns}):
+            raise FeatureError(f"matrix: {q.name} and {p.name} do not both have {', '.join(lone)}; give all files the same columns")
     made = [c for c in used if c not in have and c not in (extra or [])] if s.prepare else []  # `prepare` will make them
     cols = [c for c in dict.fromkeys([*used, *(c for c in [*_words(s.where), *schema.matrix_columns] if c in have)]) if c not in made]
     return cols or list(have)[:1]  # Something must tell how many events there are
@@ -607,7 +659,7 @@ def foldfile(
     reader_args:Mapping|None=None, # More for pandas.read_csv, ParquetFile.iter_batches or uproot.open
     chunk:int=100_000, # Rows in memory at a time; the file does not depend on it
     compression:str|None=None, # HDF5 filter, e.g. 'gzip' or 'lzf'
-    seed:int=0, # Seed of the folds
+    seed:int=0, # Seed of the folds; None draws one, which the file tells
     overwrite:bool=False, # Replace a file of that name?
     missing_values:Sequence[float]=(), # Numbers such as -999 that mean "missing": NaN in continuous, shifted and ragged features, after `prepare`
     quiet:bool=False, # No progress bars?
@@ -657,6 +709,7 @@ def _marked(s:FoldSchema)->list[str]:
 def _job(source:Any, savename:str|Path, kept:dict, keys:dict, reading:dict, prep:tuple, writing:dict)->Callable[[], Path]:
     "All arguments checked, and what is left to do as a function"
     code_cats, in_pipe, fit_pipe, out_pipe = prep
+    if writing["seed"] is None: writing = writing | dict(seed=int(make_rng().integers(2**31)))  # The file tells it
     n_folds, seed, (how, by, words) = writing["n_folds"], writing["seed"], _way(**keys, n_folds=writing["n_folds"])
     if in_pipe is not None and fit_pipe: raise OptionError("input_pipe and fit_pipe: give a fitted pipe, or have one fitted")
     if reading["chunk"] < 1: raise OptionError(f"chunk: {reading['chunk']} rows at a time; give 1 or more")
@@ -671,6 +724,7 @@ def _job(source:Any, savename:str|Path, kept:dict, keys:dict, reading:dict, prep
     reading = dict(reading); columns, tree = reading.pop("columns"), reading.pop("tree")
     stream = _Stream(_pieces(source, tree), None, names=names, process=schema.process_feat, marked=_marked(schema), **reading)
     if not stream.pieces: raise DataError("source: an empty list holds no events")
+    stream.exact |= {*schema.misc_feats, *([by] if by else []), *(_list(schema.targ_feats) if np.dtype(schema.targ_type).kind in "iu" else [])}
     stream.columns = _to_read(schema, [by], columns, stream, tree)
     def job()->Path:
         ready, n = _plan(stream, schema, code_cats, fit_pipe, how == "contiguous")
