@@ -55,7 +55,8 @@ def vec_columns(
     found = {}
     for i, f in enumerate(feats):
         m = re.fullmatch(r"(?:(.*)_)?(pt|pT|eta|phi|px|py|pz)", f)
-        if m and not {"delta", "abs", "cos", "sin"} & set((m[1] or "").split("_")): found.setdefault(m[1] or "", {})[m[2].lower()] = i
+        if m and not {"delta", "diff", "abs", "cos", "sin"} & set((m[1] or "").split("_")): found.setdefault(m[1] or "", {})[m[2].lower()] = i
+    found = {v: c for v, c in found.items() if "d" not in v.split("_") or c.keys() & {"pt", "px", "py"}}  # Else a difference of angles
     use = list(found) if vecs is None else need(list(vecs), found, where, "vector")
     turns = any(k in c for c in found.values() for k in ("phi", "px", "py"))
     cols = {k: [] for k in ("px", "py", "phi", "along", "lone_x", "lone_y", "flat")}
@@ -156,6 +157,7 @@ def _cos_sin(angle:Any, x:Any)->tuple[Any, Any, Any]:
     lib = torch if isinstance(x, Tensor) else np
     return tuple(o.to(x.dtype) if lib is torch else o.astype(x.dtype, copy=False) for o in (lib.cos(angle), lib.sin(angle), angle))
 
+# %% ../../nbs/16_augment.ipynb #c0dc1eb6
 def turn(
     x:Any, # Events, array or tensor, shape (event, feat) or (event, obj, feat)
     cols:VecColumns, # Which features are components of vectors, and how they were scaled

@@ -19,7 +19,6 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from ..core import (DataError, ExtraError, OptionError, ShapeError, child_seed, choose, get_device, import_extra, make_rng, patch,
                            to_np)
-from .foldfile import _listed
 from .yielder import FoldYielder
 from ..ragged import Ragged
 
@@ -158,6 +157,9 @@ def __iter__(self:BatchYielder):
     bs, here = self.bs or max(self.n_events, 1), self.bulk_move or self.device.type == "cpu"
     if self.device.type == "cuda" and not here: groups = [g and tuple(t.pin_memory() for t in g) for g in groups]
     end = (lambda t: t.to(self.device, non_blocking=True)) if not here else Tensor.clone if order is None and self.device.type == "cpu" else None
+    if end is None and len(groups) == 3 and len(groups[0]) == 1:  # Flat inputs: the common case, kept short
+        yield from map(list, islice(zip(*(repeat(None) if g is None else g[0].split(bs) for g in groups)), len(self)))
+        return
     for batch in islice(zip(*(_cut(g, bs) for g in groups)), len(self)):
         yield _batch(batch if end is None else [g and tuple(map(end, g)) for g in batch])
 
@@ -229,16 +231,15 @@ def numpy_batches(
 )->Iterator[tuple[np.ndarray, np.ndarray, np.ndarray|None]]: # Flat inputs, shape (event, feat); targets; weights
     "Folds as numpy arrays, in order, batch by batch; one fold in memory at a time. Targets and weights are flat if there is one per event"
     _batch_size(bs, "whole folds")
-    def column(a): return a[:, 0] if a.ndim == 2 and a.shape[1] == 1 else a
     for i in fy._folds(None, folds):
         x, y, w = _flat_fold(fy, i, syst)
-        for a in range(0, len(x), n := bs or max(len(x), 1)): yield x[a:a+n], *(None if v is None else column(v[a:a+n]) for v in (y, w))
+        for a in range(0, len(x), n := bs or max(len(x), 1)): yield x[a:a+n], *(None if v is None else v[a:a+n] for v in (y, w))
 
 def _flat_fold(fy:FoldYielder, i:int, syst:str|None)->tuple[np.ndarray, np.ndarray|None, np.ndarray|None]:
-    "Flat inputs, targets and weights of one fold as they are in the file; of several weights those that folds yield"
-    x, y, w = (fy.get_column(c, fold_idx=i, syst=syst) if c in fy._sets else None for c in ("inputs", "targets", "weights"))
-    if w is not None and fy.yield_wgt: w = w.reshape(len(w), -1)[:, [_listed(fy.wgt_feat).index(f) for f in _listed(fy.yield_wgt)]]
-    return x[:, [f not in fy.get_ignore() for f in fy.input_feats]], y, w
+    "Flat inputs, NaN where they are missing, and targets and weights as folds yield them, without the axis of one that is alone"
+    def column(a): return a[:, 0] if a is not None and a.ndim == 2 and a.shape[1] == 1 else a
+    x, goals = fy.get_column("inputs", fold_idx=i, syst=syst), fy._goals(i, fy._syst(syst))
+    return x[:, [f not in fy.get_ignore() for f in fy.input_feats]], column(goals["targets"]), column(goals["weights"])
 
 # %% ../../nbs/17_batch.ipynb #b66ea065
 class FoldRows:

@@ -155,7 +155,7 @@ def energy(
 )->Array: # Shape (event,) [GeV]
     "Energy from momentum and mass"
     m = _array(m)
-    return _sqrt((_vecs(p, "energy", (3, 4))[..., :3]**2).sum(-1) + m*m)
+    return _sqrt(((_vecs(p, "energy", (3, 4))[..., :3]**2).sum(-1) + m*abs(m)).clip(0))
 
 def pseudorapidity(
     p:Array, # Momenta or four-vectors, shape (event, 3) or (event, vec) [GeV]
@@ -216,9 +216,20 @@ def pair_mass(
     (pt_a, eta_a, phi_a, m_a), (pt_b, eta_b, phi_b, m_b) = a, b = [[_array(o) for o in v] for v in (a, b)]
     lib = _lib(*a, *b)
     dphi, deta = delta_phi(phi_a, phi_b), eta_b - eta_a
-    p_a, p_b, m2_a, m2_b = pt_a*lib.cosh(eta_a), pt_b*lib.cosh(eta_b), m_a*m_a, m_b*m_b
-    e_a, e_b = _sqrt(p_a*p_a + m2_a), _sqrt(p_b*p_b + m2_b)
-    return _sqrt(m2_a + m2_b + 2*_gap(p_a, e_a, m2_a, p_b, e_b, m2_b) + 4*pt_a*pt_b*(lib.sinh(deta/2)**2 + lib.sin(dphi/2)**2))
+    p_a, p_b = pt_a*lib.cosh(eta_a), pt_b*lib.cosh(eta_b)
+    return _system(p_a, m_a, p_b, m_b, 2*pt_a*pt_b*(lib.sinh(deta/2)**2 + lib.sin(dphi/2)**2))
+
+def _system(p_a:Any, m_a:Any, p_b:Any, m_b:Any, open_:Any)->Any:
+    "Mass of two objects from their momenta, masses, and p_a p_b minus the product of the vectors"
+    (e_a, m2_a), (e_b, m2_b) = _shell(p_a, m_a), _shell(p_b, m_b)
+    m2 = m2_a + m2_b + 2*(_gap(p_a, e_a, m2_a, p_b, e_b, m2_b) + open_)
+    return _lib(m2).sign(m2)*_sqrt(abs(m2))
+
+def _shell(p:Any, m:Any)->tuple[Any, Any]:
+    "Energy and E^2 - p^2 as `to_cartesian` has them: a negative mass means sqrt(-m^2), and no energy squared is below zero"
+    m2 = m*abs(m)
+    m2 = m2 + (-p*p - m2).clip(0)
+    return _sqrt((p*p + m2).clip(0)), m2
 
 def _gap(p_a:Any, e_a:Any, m2_a:Any, p_b:Any, e_b:Any, m2_b:Any)->Any:
     "E_a E_b - p_a p_b, without the subtraction"
@@ -243,13 +254,15 @@ def boost(
     df:pd.DataFrame|None=None, # Where names are looked up
     rescale_boost:bool=False, # Is `beta` a four-vector [GeV]?
 )->Array: # Boosted four-vectors, shape (event, vec) [GeV]
-    "Lorentz boost; raises `DataError` for velocities of light or above, `ShapeError` for other shapes"
+    "Lorentz boost; NaN where the velocity is NaN; raises `DataError` for velocities of light or above, `ShapeError` for other shapes"
     p, beta = _four(p, df), _four(beta, df, rescale_boost)
     want = (4, 4) if rescale_boost else (4, 3)
     if (n := (p.shape[-1], beta.shape[-1])) != want:
         raise ShapeError(f"boost: last axes {n[0]} and {n[1]}, but (px, py, pz, E) and {'(px, py, pz, E)' if rescale_boost else '(x, y, z)'} are needed")
     m, v = (mass(beta), beta[..., :3]) if rescale_boost else (1 - (beta**2).sum(-1), beta)
-    if (bad := int((m <= 0).sum())): raise DataError(f"boost: {bad} velocities are not below that of light")
+    if len(bad := np.flatnonzero(np.asarray((m <= 0).tolist()))):
+        where = f", the first in row {bad[0]}: say NaN there, and NaN comes out" if m.ndim else ""
+        raise DataError(f"boost: {len(bad)} velocities are not below that of light{where}")
     return _boosted(p, v/(m if rescale_boost else _lib(m).sqrt(m))[..., None])
 
 # %% ../../nbs/13_hep.ipynb #e7e8bd43
@@ -266,7 +279,7 @@ def to_rest_frame(
     ref:Array|str, # Four-vector that is to be at rest, same shape, or a name [GeV]
     df:pd.DataFrame|None=None, # Where names are looked up
 )->Array: # Four-vectors as `ref` sees them, shape (event, vec) [GeV]
-    "Boost into the rest frame of another four-vector; raises `DataError` if that has no mass"
+    "Boost into the rest frame of another four-vector; NaN where that is missing; raises `DataError` where it has no mass"
     ref = _four(ref, df)
     return boost(p, ref*ref.new_tensor([-1, -1, -1, 1]) if isinstance(ref, Tensor) else ref*np.array([-1, -1, -1, 1], ref.dtype), df, rescale_boost=True)
 
@@ -284,8 +297,8 @@ def delta_r_boosted(
     p_b:Array|str, # The same of the other [GeV]
     ref:Array|str, # Four-vector in whose rest frame the distance is taken, or a name [GeV]
     df:pd.DataFrame|None=None, # Where names are looked up
-)->Array: # Distance, shape (event,)
-    "Distance of two objects in the plane of azimuth and pseudorapidity, in the rest frame of a third"
+)->Array: # Distance, shape (event,); NaN where an object is missing
+    "Distance of two objects in the plane of azimuth and pseudorapidity, in the rest frame of a third; raises `DataError` where that has no mass"
     (_, eta_a, phi_a, _), (_, eta_b, phi_b, _) = (to_pt_eta_phi(to_rest_frame(p, ref, df)) for p in (p_a, p_b))
     return delta_r(delta_phi(phi_a, phi_b), eta_b - eta_a)
 
@@ -316,7 +329,7 @@ def eta_centrality(
 # %% ../../nbs/13_hep.ipynb #8f3f591a
 _SPELT = {"pt": ("pT", "pt"), "m": ("m", "mass")}
 _PARTS = ("pt", "pT", "phi", "eta", "px", "py", "pz")
-_DERIVED = {"delta", "abs", "cos", "sin"} # A column with such a word in its name is no component: `lep_tau_delta_phi`
+_DERIVED = {"delta", "diff", "abs", "cos", "sin"} # A column with such a word in its name is no component: `lep_tau_delta_phi`
 
 def get_vecs(
     cols:Iterable[str], # Column names
@@ -326,7 +339,8 @@ def get_vecs(
     cols = list(cols)
     vecs = dict.fromkeys(v for v, _, k in (c.rpartition("_") for c in cols) if k in _PARTS and v and not _DERIVED & set(v.split("_")))
     def has(v:str, *ks:str)->bool: return all(_name(cols, v, k, must=False) for k in ks)
-    return [v for v in vecs if not strict or has(v, "pt", "phi") or has(v, "px", "py")]
+    alone = {v for v in vecs if "d" in v.split("_") and not (has(v, "pt") or has(v, "px"))}  # `d_phi` is a difference, unless a `d` has a momentum
+    return [v for v in vecs if v not in alone and (not strict or has(v, "pt", "phi") or has(v, "px", "py"))]
 
 def _name(cols:Any, v:str, k:str, must:bool=True)->str|None:
     "Column of one component of a vector, however it is spelt; else None, or an error if it must be there"
@@ -460,13 +474,12 @@ def calc_pair_mass(
 )->np.ndarray: # Mass of the pair, shape (event,) [GeV]
     "Invariant mass of pairs whose own masses are known; raises `FeatureError` for a column that does not exist"
     def col(k:str)->np.ndarray: return df[need(feat_map[need(k, feat_map, "feat_map", "component")[0]], df, "df")[0]].to_numpy(dtype=float)
-    m2 = [np.square(m) for m in masses]
     if "0_pt" in feat_map: return pair_mass(*((col(f"{i}_pt"), col(f"{i}_eta"), col(f"{i}_phi"), np.asarray(masses[i])) for i in (0, 1)))
     a, b = (np.stack([col(f"{i}_{k}") for k in ("px", "py", "pz")], -1) for i in (0, 1))
     p_a, p_b, dot = abs_mom(a), abs_mom(b), (a*b).sum(-1)
     far = p_a*p_b + np.abs(dot)                                                # p_a p_b - dot, without the subtraction if they are close
     open_ = np.where(dot > 0, (np.cross(a, b)**2).sum(-1)/np.where(far == 0, 1, far), p_a*p_b - dot)
-    return np.sqrt(m2[0] + m2[1] + 2*(_gap(p_a, energy(a, masses[0]), m2[0], p_b, energy(b, masses[1]), m2[1]) + open_))
+    return _system(p_a, np.asarray(masses[0]), p_b, np.asarray(masses[1]), open_)
 
 # %% ../../nbs/13_hep.ipynb #04e08672
 def _phi_of(df:pd.DataFrame, v:str, where:str)->np.ndarray:

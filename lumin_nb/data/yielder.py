@@ -7,7 +7,7 @@ __all__ = ['FoldYielder']
 
 # %% ../../nbs/11_yielder.ipynb #7d1e0f87
 import glob, hashlib, json, os, re, threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from numbers import Integral
@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from ..core import DataError, FeatureError, FoldFileError, OptionError, ShapeError, choose, need, patch
+from ..core import DataError, FeatureError, FoldFileError, LuminError, OptionError, ShapeError, choose, need, patch
 from .foldfile import _listed, _ordered_folds, apply_patch, dense_from_coo, h5_disk, open_foldfile, read_meta
 from .foldfile import content_id as file_content_id
 from ..ragged import Ragged
@@ -38,13 +38,28 @@ def _matching(pattern:Path)->list[Path]:
     have = sorted(p.name for p in pattern.parent.glob("*.h*5")) if pattern.parent.is_dir() else []
     raise FoldFileError(f"{pattern} matches no file. Fold files in that folder: {', '.join(have) or 'none'}")
 
+def _as_path(p:Any)->Path:
+    "A path, whatever os.chdir does later; raises `OptionError` for what names no file, `FoldFileError` for a folder"
+    if isinstance(p, h5py.Group): raise OptionError(f"foldfile: an open {type(p).__name__}; give its path" + (f", '{p.file.filename}'" if p else ""))
+    if not isinstance(p, (str, os.PathLike)): raise OptionError(f"foldfile: {p!r} is no path; give a path, a pattern such as 'mc_*.hdf5', or a list of them")
+    if not (p := Path(p).expanduser().absolute()).is_dir(): return p
+    raise FoldFileError(f"{p} is a folder; '{p.name}/*.hdf5' names all fold files in it: {', '.join(sorted(o.name for o in p.glob('[!.]*.h*5'))) or 'none'}")
+
 def _paths(foldfile:Any)->list[Path]:
     "The files that a path, a pattern or a list of both means, each of them once"
-    given = [Path(p).expanduser().absolute() for p in ([foldfile] if isinstance(foldfile, (str, Path)) else foldfile)]  # Whatever os.chdir does later
+    given = [_as_path(p) for p in (foldfile if isinstance(foldfile, Iterable) and not isinstance(foldfile, (str, h5py.Group)) else [foldfile])]
     out = [q for p in given for q in ([p] if p.exists() or not glob.has_magic(str(p)) else _matching(p))]
     if not out: raise FoldFileError("no fold file was given: the list of files is empty")
     if (n := len({p.resolve() for p in out})) < len(out): raise FoldFileError(f"{len(out)} names of {n} files were given: one is there twice")
     return out
+
+# %% ../../nbs/11_yielder.ipynb #66006b8a
+@contextmanager
+def _reading(path:Any, how:str="run lumin_foldfile check")->Iterator[None]:
+    "Whatever goes wrong within means that a file is damaged, unless it was said already"
+    try: yield
+    except (FoldFileError, FeatureError, OptionError): raise
+    except Exception as e: raise FoldFileError(f"{path} is damaged ({type(e).__name__}: {str(e)[-80:]}); {how}") from e
 
 # %% ../../nbs/11_yielder.ipynb #506fef9f
 def _common_ids(each:Sequence[Mapping])->tuple[dict[int, str], list[dict[int, int]]]:
@@ -79,7 +94,8 @@ def _open_all(paths:Sequence[Path])->list[h5py.File]:
     "All files open for reading, or none"
     files = []
     try:
-        for p in paths: files.append(open_foldfile(p))
+        for p in paths:
+            with _reading(p): files.append(open_foldfile(p)); _data_sets(files[-1])
         first = _data_sets(files[0])
         for f, p in zip(files[1:], paths[1:]):
             if differ := dict(first.items() ^ _data_sets(f).items()):
@@ -118,7 +134,7 @@ class FoldYielder:
     ):
         self._open(foldfile, join, pred_file, cache_mb)
         try:
-            self._take_names(cont_feats, cat_feats, ignore_feats, yield_wgt); self._find_folds()
+            self._survey(); self._take_names(cont_feats, cat_feats, ignore_feats, yield_wgt); self._find_folds()
             self._choose_objects(yield_matrix, ragged, max_obj, jagged, yield_mask)
             self.input_pipe, self.output_pipe, self.matrix_pipe = (_as_pipe(p, self.name) for p in (input_pipe, output_pipe, matrix_pipe))
         except BaseException: self.close(); raise
@@ -147,18 +163,29 @@ def _open(self:FoldYielder, foldfile:Any, join:str, pred_file:Any, cache_mb:floa
     self.pred_files, self._ids = self._place_preds(pred_file), None
     self.pred_file = self.pred_files[0]
     self.files = _open_all(self.paths)
-    self.foldfile, self.attrs, self._sets = self.files[0], dict(self.files[0].attrs), _data_sets(self.files[0])
+    self.foldfile, self._long = self.files[0], {}
     self._lock, self._cache, self._places, self._cache_mb, self._cache_left = threading.Lock(), {}, {}, cache_mb, cache_mb*1e6
-    self._long, self._stamps = {}, [_stamp(f) for f in self.files]
+
+@patch
+def _survey(self:FoldYielder)->None:
+    "What the files say about themselves, apart from names"
+    with _reading(self.name):
+        self.attrs, self._sets, self._stamps = dict(self.foldfile.attrs), _data_sets(self.foldfile), [_stamp(f) for f in self.files]
 
 # %% ../../nbs/11_yielder.ipynb #05e0ef05
 @patch
 def _take_names(self:FoldYielder, cont_feats:Sequence[str]|None, cat_feats:Sequence[str]|None, ignore:Any, wgt:Any)->None:
     "What the meta data say, under the names that LUMIN gives it"
-    metas = [read_meta(f) for f in self.files]
+    with _reading(self.name): self._take_meta([read_meta(f) for f in self.files], list(cont_feats or []), list(cat_feats or []))
+    self.ignore_feats = need(ignore or [], self.input_feats, self.name)
+    self.yield_wgt = need(wgt or [], _listed(self.wgt_feat), self.name, "weight")
+
+@patch
+def _take_meta(self:FoldYielder, metas:Sequence[Mapping], cont_feats:list, cat_feats:list)->None:
+    "The meta data of the files, taken apart"
     self.meta = m = _common_meta(metas, self.paths)
-    self.orig_cont_feats = list(m.get("cont_feats") or cont_feats or [])
-    self.cat_feats = list(m.get("cat_feats") or cat_feats or [])
+    self.orig_cont_feats = list(m.get("cont_feats") or cont_feats)
+    self.cat_feats = list(m.get("cat_feats") or cat_feats)
     self.targ_feats, self.wgt_feat = m.get("targ_feats"), m.get("wgt_feat")
     self.cat_maps = {feat: {int(c): v for c, v in codes.items()} for feat, codes in (m.get("cat_maps") or {}).items()}
     self.matrix_feats, tensor = m.get("matrix_feats") or {}, m.get("target_tensor") or {}
@@ -173,8 +200,6 @@ def _take_names(self:FoldYielder, cont_feats:Sequence[str]|None, cat_feats:Seque
     (self.processes, p), (self.channels, c) = (_common_ids([n.get(key) or {} for n in metas]) for key in ("processes", "channels"))
     self._moves = {"process": p, "channel": c}
     self.units, self.descriptions = dict(m.get("units") or {}), dict(m.get("descriptions") or {})
-    self.ignore_feats = need(ignore or [], self.input_feats, self.name)
-    self.yield_wgt = need(wgt or [], _listed(self.wgt_feat), self.name, "weight")
 
 # %% ../../nbs/11_yielder.ipynb #a7fad4e1
 @patch
@@ -188,7 +213,7 @@ def _find_folds(self:FoldYielder)->None:
                             f"give join='append', or write it with {counts[0]}")
     each = [(k, j) for k, n in enumerate(counts) for j in range(n)]
     self._parts = [[(k, i) for k in range(self.n_files)] for i in range(counts[0])] if merge else [[p] for p in each]
-    sizes = {(k, j): self.files[k][f"fold_{j}/inputs"].shape for k, j in each}
+    with _reading(self.name): sizes = {(k, j): self.files[k][f"fold_{j}/inputs"].shape for k, j in each}
     self._part_szs, self.n_folds = {p: s[0] for p, s in sizes.items()}, len(self._parts)
     self.fld_szs = [sum(self._part_szs[p] for p in parts) for parts in self._parts]
     if (n := sizes[0, 0][1]) != len(self.input_feats): raise FeatureError(f"{self.path} has {n} input columns but {len(self.input_feats)} names. "
@@ -204,6 +229,7 @@ def _choose_objects(self:FoldYielder, yield_matrix:bool, ragged:str|bool|None, m
     if ragged is True or ragged is None and len(have) == 1 and not self.yield_matrix: ragged = have[0]
     self.ragged = need(ragged, have, self.name, "ragged data set")[0] if ragged else None
     if max_obj is not None and max_obj < 1: raise OptionError(f"max_obj: {max_obj} objects per event; give 1 or more")
+    if max_obj is not None and jagged: raise OptionError(f"max_obj: {max_obj}, but jagged=True leaves every event all of its objects; choose one of the two")
     self._max_obj, self.jagged, self.yield_mask = max_obj, jagged, (self.ragged is not None and not jagged) if yield_mask is None else yield_mask
 
 # %% ../../nbs/11_yielder.ipynb #a35502f1
@@ -211,7 +237,10 @@ def _choose_objects(self:FoldYielder, yield_matrix:bool, ragged:str|bool|None, m
 def _longest(self:FoldYielder)->int:
     "Objects of the longest event of all files, at least one"
     if self.ragged not in self._long:
-        self._long[self.ragged] = max(int(np.diff(self._file(k)[f"fold_{j}/{self.ragged}_offsets"][()]).max(initial=1)) for k, j in self._part_szs)
+        counts = [(k, np.diff(self._stored(k, j, f"{self.ragged}_offsets", None))) for k, j in self._part_szs]
+        for k, n in counts:
+            if n.min(initial=0) < 0: raise FoldFileError(f"{self.paths[k]} is damaged: {self.ragged}_offsets fall; run lumin_foldfile check")
+        self._long[self.ragged] = max(int(n.max(initial=1)) for _, n in counts)
     return self._long[self.ragged]
 
 # %% ../../nbs/11_yielder.ipynb #b1260929
@@ -250,7 +279,8 @@ def __setstate__(self:FoldYielder, state:dict):
     self.__dict__.update(state, files=_open_all(state["paths"]), _lock=threading.Lock(), _cache={}, _places={}, _cache_left=state["_cache_mb"]*1e6)
     self.foldfile = self.files[0]
     for f, p, old in zip(self.files, self.paths, self._stamps):
-        if _stamp(f) != old: self.close(); raise FoldFileError(f"{p} was replaced since this copy was made; open it anew with {type(self).__name__}")
+        with _reading(p): new = _stamp(f)
+        if new != old: self.close(); raise FoldFileError(f"{p} was replaced since this copy was made; open it anew with {type(self).__name__}")
 
 # %% ../../nbs/11_yielder.ipynb #b4b4995c
 @patch
@@ -291,7 +321,8 @@ def columns(
     "Names of the data sets of a fold, saved predictions included"
     names = [c for c in self._sets if c.removesuffix("_offsets") == c or c.removesuffix("_offsets") not in self.ragged_feats]
     for k in range(self.n_files):
-        with self._open_preds(k) as preds: names += [c for fold in _ordered_folds(preds) for c in preds[fold]]
+        with self._open_preds(k) as preds, _reading(self.pred_files[k], "move it away; the data are not in it"):
+            names += [c for fold in _ordered_folds(preds) for c in preds[fold]]
     return list(dict.fromkeys(names))
 
 # %% ../../nbs/11_yielder.ipynb #b365615b
@@ -353,12 +384,24 @@ def _bytes(self:FoldYielder, k:int, name:str)->np.ndarray:
 @patch
 def _stored(self:FoldYielder, k:int, j:int, name:str, syst:str|None)->np.ndarray:
     "A data set of one fold of one file, dense, as it is or under a variation"
+    with _reading(self.paths[k]): return self._varied(k, j, name, syst, self._dense(k, j, name))
+
+@patch
+def _dense(self:FoldYielder, k:int, j:int, name:str)->np.ndarray:
+    "The same, as it is"
     x, shape = self._bytes(k, f"fold_{j}/{name}"), None
     if name == "matrix_inputs" and self.matrix_is_sparse: shape = self.matrix_shape
     if name == "targets" and self.target_tensor_is_sparse: shape = self.target_tensor_shape
     if shape is not None: x = dense_from_coo(x, shape, self._part_szs[k, j])
     if name in self._moves and (move := self._moves[name][k]): x = np.array([move.get(i, i) for i in range(x.max(initial=0)+1)], x.dtype)[x]
-    if syst is None or (change := self._file(k).get(f"fold_{j}/systematics/{syst}/{name}")) is None: return x
+    return x
+
+@patch
+def _varied(self:FoldYielder, k:int, j:int, name:str, syst:str|None, x:np.ndarray)->np.ndarray:
+    "The same under a variation; what it does not change, and a file that does not know it, stay nominal"
+    if syst is None or name not in self._changes[k].get(syst, ()): return x
+    if (change := self._file(k).get(f"fold_{j}/systematics/{syst}/{name}")) is None:
+        raise FoldFileError(f"{self.paths[k]} is damaged: what '{syst}' changes in {name} is missing in fold {j}; run lumin_foldfile check")
     return apply_patch(x, change["mask"][()], change["values"][()], self._can_change(k, syst, name))
 
 # %% ../../nbs/11_yielder.ipynb #550e25e6
@@ -390,7 +433,8 @@ def _read(self:FoldYielder, i:int, name:str, syst:str|None=None)->np.ndarray|Rag
     "A data set of a fold, out of all files that it is spread over"
     xs = [self._stored(k, j, name, syst) for k, j in self._parts[i]]
     if name in self.ragged_feats:
-        xs = [Ragged(x, self._stored(k, j, f"{name}_offsets", None), self.ragged_feats[name]) for x, (k, j) in zip(xs, self._parts[i])]
+        with _reading(self.name):
+            xs = [Ragged(x, self._stored(k, j, f"{name}_offsets", None), self.ragged_feats[name]) for x, (k, j) in zip(xs, self._parts[i])]
     return xs[0] if len(xs) == 1 else Ragged.concat(xs) if isinstance(xs[0], Ragged) else _glue(xs, name)
 
 # %% ../../nbs/11_yielder.ipynb #9b7a4f62
@@ -618,7 +662,8 @@ def content_id(
     self:FoldYielder,
 )->str: # Fingerprint of the data
     "What tells this data set from another"
-    if self._ids is None: self._ids = [file_content_id(self._file(k)) for k in range(self.n_files)]
+    if self._ids is None:
+        with _reading(self.name): self._ids = [file_content_id(self._file(k)) for k in range(self.n_files)]
     return self._ids[0] if self.n_files == 1 else hashlib.sha256(" ".join([self.join, *self._ids]).encode()).hexdigest()
 
 @patch
@@ -649,7 +694,7 @@ def _read_preds(self:FoldYielder, column:str, idxs:Sequence[int])->list[np.ndarr
     "A saved prediction, part by part"
     out = {}
     for k in range(self.n_files):
-        with self._open_preds(k) as preds:
+        with self._open_preds(k) as preds, _reading(self.pred_files[k], "move it away; the data are not in it"):
             for j in (j for i in idxs for q, j in self._parts[i] if q == k):
                 if f"fold_{j}/{column}" not in preds:
                     raise FeatureError(f"{self.paths[k].name}: '{column}' is missing in fold {j}; save it for every fold")
@@ -691,6 +736,8 @@ def save_preds(
     pred_name:str="pred", # Name of the column
 )->None:
     "Save predictions of one or more folds beside the fold file; an earlier prediction of that name is replaced, a column of the file never"
+    if not isinstance(pred_name, str) or pred_name.strip() in ("", ".") or "\0" in pred_name:
+        raise OptionError(f"pred_name: {pred_name!r} is no name of a column")
     if pred_name in self._sets or "/" in pred_name:
         raise OptionError(f"pred_name: '{pred_name}' {'has a slash' if '/' in pred_name else f'is a column of {self.name}'}; choose another name")
     parts = {}
@@ -845,7 +892,8 @@ def _inputs_df(self:FoldYielder, idxs:list[int], inc_ignore:bool, deprocess:bool
     if deprocess and self.cont_feats:
         df = pd.concat([_undone(self._pipe("input"), df[self.cont_feats], f"{self.name}, inputs"), df[self.cat_feats]], axis=1)
     for f in self.cat_feats:
-        if n := df[f].isna().sum(): raise DataError(f"{self.name}: category '{f}' is missing (NaN) in {n} of {len(df)} events; give it a code of its own")
+        if n := (~np.isfinite(df[f])).sum():
+            raise DataError(f"{self.name}: category '{f}' is NaN or infinite in {n} of {len(df)} events; give what is missing a code of its own")
         df[f] = df[f].astype(int)
         if deprocess and (names := self.cat_maps.get(f)): df[f] = df[f].map({c: names.get(c, c) for c in df[f].unique()})
     return df if inc_ignore else df.drop(columns=self.ignore_feats, errors="ignore")  # Principal axes are not there any more

@@ -13,6 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,20 @@ def _check_block(part:str, block:Any, args:Mapping[str,Any])->None:
     _check_names(f"model_args['{part}'] of {base.__name__}", base.__init__, {**args, **getattr(block, "keywords", {})}, AUTO_ARGS[part])
 
 # %% ../../nbs/26_builder.ipynb #1339b8b5
+def _coded(fy:Any)->Any:
+    "What tells the categories of a fold file; codes without names are counted, and are their own names"
+    used = fy.get_use_cat_feats() if hasattr(fy, "get_use_cat_feats") else fy.cat_feats
+    if not (bare := [f for f in used if f not in fy.cat_maps]) or not hasattr(fy, "input_feats"): return fy
+    cols, top = [list(fy.input_feats).index(f) for f in bare], np.full(len(bare), -1.)
+    for i in range(len(fy)):
+        x = fy.get_column("inputs", fold_idx=i)[:, cols]
+        if (bad := ~((x >= 0) & (x == np.floor(x)) & (x < 2**24)).all(0)).any():
+            raise DataError(f"{fy.name}: '{bare[bad.argmax()]}' has values that are no codes 0, 1, 2, ...; code it, e.g. with prep.fit_cats")
+        top = np.maximum(top, x.max(0, initial=-1))
+    counted = {f: {c: c for c in range(max(int(n), 0) + 1)} for f, n in zip(bare, top)}
+    return SimpleNamespace(cat_feats=used, cat_maps={**fy.cat_maps, **counted})
+
+# %% ../../nbs/26_builder.ipynb #f5347edd
 _FORMAT = "lumin_nb ModelBuilder 1"
 
 class _Sources:
@@ -150,11 +165,11 @@ class _Sources:
         n_out:int|None=None, # Number of outputs; None: as many as targets, or for multi-class one more than the largest class
         **kwargs, # Other arguments of the `ModelBuilder`
     )->"ModelBuilder":
-        "A recipe for the data of a fold file"
+        "A recipe for the data of a fold file; category codes without names are counted, raises `DataError` if they are none"
         targs = [fy.targ_feats] if isinstance(fy.targ_feats, str) else list(fy.targ_feats)
         classes = "multiclass" in re.sub("[^a-z]", "", objective.lower())
         if n_out is None: n_out = int(fy.get_column("targets").max()) + 1 if classes else len(targs)
-        cats = CatEmbedder.from_fy(fy)
+        cats = CatEmbedder([], []) if "cat_embedder" in kwargs else CatEmbedder.from_fy(_coded(fy))
         conts = fy.get_use_cont_feats() if hasattr(fy, "get_use_cont_feats") else fy.cont_feats
         return cls(objective, n_out, conts, **({"cat_embedder": cats if cats.cat_names else None} | kwargs))
 
