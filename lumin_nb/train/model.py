@@ -217,7 +217,7 @@ def _check_inputs(self:Model, x:Any)->None:
 def _mean_wgt(fy:FoldYielder, idxs:Sequence[int], use:bool)->float:
     "Mean event weight of some folds; raises `DataError` if it is not positive"
     if not use or "weights" not in fy.columns() or not len(idxs): return 1.
-    w = fy.get_column("weights", fold_idx=list(idxs)).astype(float)
+    w = np.concatenate([fy._goals(i, None)["weights"] for i in idxs]).astype(float)  # The weights that folds yield
     if w.sum() <= 1e-9*np.abs(w).sum():
         raise DataError(f"{fy.name}: the weights of folds {list(idxs)} sum to {w.sum():.3g}; a positive sum is needed")
     return float(w.mean())
