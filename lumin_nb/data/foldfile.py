@@ -909,8 +909,10 @@ def _finish(self:FoldWriter)->None:
     for fold, lines in sums.items(): self.f[fold].attrs["sha256"] = _fold_sha(lines)
     self.attrs["content"] = _content_sha(self.f)
     self.f.attrs.update(self.attrs)
+    texts = {k: json.dumps(v, default=_plain) for k, v in self._meta().items()}
+    sums["meta_data"] = {k: hashlib.sha256(t.encode()).hexdigest() for k, t in texts.items()}
     grp = self.f.create_group("meta_data")
-    for k, v in (self._meta() | {"checksums": sums}).items(): grp.create_dataset(k, data=json.dumps(v, default=_plain), dtype=h5py.string_dtype())
+    for k, t in (texts | {"checksums": json.dumps(sums)}).items(): grp.create_dataset(k, data=t, dtype=h5py.string_dtype())
     self._check_disk()
 
 @patch
@@ -1299,6 +1301,8 @@ def _check_open(f:h5py.File, report:Report)->None:
     report.problems += _unread(f)
     meta, rows, folds, name, first = read_meta(f), {}, [], report.path.name, None
     sums = json.loads(f["meta_data/checksums"][()]) if "checksums" in f.get("meta_data", ()) else {}
+    report.problems += [f"meta_data/{k} is not what was written" for k, sha in sums.get("meta_data", {}).items()
+                        if k not in f["meta_data"] or hashlib.sha256(f["meta_data"][k][()]).hexdigest() != sha]
     for fold in _check_folds(f, name):
         try:
             _check_fold(f, fold, name, meta)
