@@ -8,9 +8,9 @@ __all__ = ['AXES', 'LuminError', 'FeatureError', 'OptionError', 'ShapeError', 'D
            'get_device', 'atomic_path', 'refuse_existing', 'round_unc', 'bootstrap', 'progress']
 
 # %% ../nbs/00_core.ipynb #198e6bf5
-import difflib, hashlib, json, math, os, stat, tempfile
+import difflib, glob, hashlib, json, math, os, stat, tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
+
+try: import fcntl
+except ImportError: fcntl = None  # Windows
 
 # %% ../nbs/00_core.ipynb #93d53d83
 AXES = {
@@ -196,19 +199,20 @@ def atomic_path(
     path = Path(os.path.expanduser(path)).resolve()  # A link stays a link: its target is replaced
     refuse_existing(path, overwrite)
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_UMASK
-    tmp = None
+    tmp, lock = None, None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fd, tmp = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(fd)
+        tmp, lock = _temporary(path)
         yield Path(tmp)
         _sync(Path(tmp))
         os.chmod(tmp, mode)
         os.replace(tmp, path)
+        _sweep(path)
     except OSError as e:
         raise FoldFileError(f"{path} could not be written: {e}. Nothing was left behind, and no file was replaced") from e
     finally:
         if tmp: Path(tmp).unlink(missing_ok=True)
+        if lock is not None: os.close(lock)
 
 # %% ../nbs/00_core.ipynb #6ce36010
 def refuse_existing(
@@ -224,6 +228,24 @@ os.umask(_UMASK := os.umask(0o077))  # It can only be read by setting it, so tha
 def _sync(path:Path)->None:
     "Ask the operating system to put the file on the disk"
     with open(path, "rb+") as f: os.fsync(f.fileno())
+
+# %% ../nbs/00_core.ipynb #96168be4
+def _temporary(path:Path)->tuple[str, int|None]:
+    "A new file beside `path`, and the lock on it, which lasts as long as its writer"
+    while True:
+        fd, tmp = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        if fcntl is None: os.close(fd); return tmp, None
+        with suppress(OSError): fcntl.flock(fd, fcntl.LOCK_EX)  # A file system may have no locks
+        if os.fstat(fd).st_nlink: return tmp, fd
+        os.close(fd)  # Another writer swept it away before it was locked
+
+def _sweep(path:Path)->None:
+    "Remove what killed writers of the same file left behind"
+    if fcntl is None: return
+    for left in path.parent.glob(f".{glob.escape(path.stem)}-{'[a-z0-9_]'*8}{glob.escape(path.suffix)}"):
+        with suppress(OSError), open(left, "r+b") as f:
+            fcntl.flock(f, fcntl.LOCK_EX|fcntl.LOCK_NB)  # An error if its writer lives
+            left.unlink()
 
 # %% ../nbs/00_core.ipynb #a919a4b8
 def round_unc(

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from ..core import DataError, FeatureError, FoldFileError, OptionError, ShapeError
+from ..core import DataError, FeatureError, FoldFileError, LuminError, OptionError, ShapeError
 from ..core import atomic_path, child_seed, choose, make_rng, need, patch
 from ..ragged import Ragged
 
@@ -33,6 +34,10 @@ def _ordered_folds(names:Iterable[str])->list[str]:
     folds = [n for n in names if n.startswith("fold_") and n[5:].isdigit()]
     return sorted(folds, key=lambda n: int(n[5:]))
 
+def _check_n_folds(n:Any)->None:
+    "Refuse what is no number of folds"
+    if not isinstance(n, Integral) or n < 1: raise OptionError(f"n_folds: {n} is not a number of folds; give a whole number, 1 or more")
+
 # %% ../../nbs/10_foldfile.ipynb #0b86ead5
 def split_folds(
     n:int, # Number of events
@@ -42,7 +47,8 @@ def split_folds(
     seed:int=0, # Seed of the random folds
 )->list[np.ndarray]: # Row numbers of each fold, ascending, each of shape (event,)
     "Assign rows to folds; raises `DataError` if there are fewer events (of a class) than folds"
-    if n_folds < 1: raise OptionError(f"n_folds: {n_folds} is not a number of folds; give 1 or more")
+    _check_n_folds(n_folds)
+    if not n: raise DataError("n_folds: there are no events to fill folds with")
     if n < n_folds: raise DataError(f"n_folds: {n} events cannot fill {n_folds} folds; give at most {n}")
     if not shuffle: return np.array_split(np.arange(n), n_folds)
     rng, fold = make_rng(child_seed(seed, "split")), np.empty(n, int)
@@ -64,7 +70,7 @@ class FoldDealer:
         seed:int=0, # Seed of the random ways
         n_total:int|None=None, # Number of events of the whole stream; 'contiguous' needs it
     ):
-        if n_folds < 1: raise OptionError(f"n_folds: {n_folds} is not a number of folds; give 1 or more")
+        _check_n_folds(n_folds)
         self.n_folds, self.how, self.seed, self.n_total = n_folds, choose(how, ("random", "stratified", "key", "contiguous"), "how"), seed, n_total
         if how == "contiguous" and n_total is None: raise OptionError("how='contiguous' needs n_total, the number of events of the stream")
         self.n, self._hands = 0, {}
@@ -311,8 +317,8 @@ def _check_schema(s:FoldSchema)->None:
     flat = [*s.cont_feats, *s.cat_feats]
     if dup := sorted({f for f in flat if flat.count(f) > 1}): raise DataError(f"features given twice: {', '.join(dup)}")
     for kind, names in (("misc_feats", s.misc_feats), ("ragged", list(s.ragged)), ("systematics", list(s.systematics))):
-        if bad := [f for f in names if "/" in f or not f]:
-            raise DataError(f"{kind}: '{bad[0]}' has a '/', which HDF5 takes for a folder; rename it")
+        if bad := [f for f in names if "/" in f]: raise DataError(f"{kind}: '{bad[0]}' has a '/', which HDF5 takes for a folder; rename it")
+        if bad := [f for f in names if f in ("", ".")]: raise DataError(f"{kind}: '{bad[0]}' is no name in HDF5; rename it")
         if dup := [f for f in names if names.count(f) > 1]: raise DataError(f"{kind}: '{dup[0]}' is given twice")
         taken = {"misc_feats": _taken(s), "ragged": [*RESERVED, "process", "channel", *(f"{n}_offsets" for n in s.ragged)], "systematics": []}[kind]
         if bad := [f for f in names if f in taken]: raise DataError(f"{kind}: '{bad[0]}' is a name the fold file needs itself; rename it")
@@ -328,6 +334,9 @@ def _check_schema(s:FoldSchema)->None:
     known = [c for cols in s._cells.values() for c in cols]
     for var, change in s.systematics.items():
         need(list(change), known, f"systematics: '{var}' changes what the file does not have; it", "column that a variation can change")
+        if var == "nominal": raise DataError("systematics: 'nominal' is what is not varied; give the variation another name")
+        if same := [c for c, shifted in change.items() if c == shifted]:
+            raise DataError(f"systematics: '{var}' puts '{same[0]}' in place of itself; name the shifted column")
     for k in ("units", "descriptions"):
         need(list(getattr(s, k)), [*known, *s.columns, *(f for m in s.ragged.values() for f in m)], k)
 
@@ -497,6 +506,10 @@ def _fold_sha(sums:Mapping[str, str])->str:
     "Fingerprint of a fold from those of its data sets"
     return hashlib.sha256("\n".join(f"{k} {sums[k]}" for k in sorted(sums)).encode()).hexdigest()
 
+def _content_sha(f:h5py.File)->str:
+    "Fingerprint of a file: the hash of those of its folds"
+    return hashlib.sha256("".join(f[n].attrs["sha256"] for n in _ordered_folds(f)).encode()).hexdigest()
+
 # %% ../../nbs/10_foldfile.ipynb #caa3b046
 def _series(x:Any)->Any:
     "A column; lists of awkward stay as they are"
@@ -643,7 +656,7 @@ class FoldWriter:
         overwrite:bool=False, # Replace a file of that name?
         whole:bool=False, # All events come in one `add`: data sets lie in one piece, as LUMIN writes them
     ):
-        if n_folds < 1: raise OptionError(f"n_folds: {n_folds} is not a number of folds; give 1 or more")
+        _check_n_folds(n_folds)
         path = Path(os.path.expanduser(path))
         self.path = path if path.suffix in (".hdf5", ".h5") else path.with_name(path.name + ".hdf5")
         self.schema, self.n_folds, self.compression, self.overwrite, self.whole = schema, n_folds, compression, overwrite, whole
@@ -894,10 +907,12 @@ def _finish(self:FoldWriter)->None:
     self.attrs |= dict(n_events=self.n)
     if s.wgt_feat is not None: self.attrs["wgt_sums"] = json.dumps(_weight_sums(self.f, s))
     for fold, lines in sums.items(): self.f[fold].attrs["sha256"] = _fold_sha(lines)
-    self.attrs["content"] = hashlib.sha256("".join(self.f[n].attrs["sha256"] for n in sums).encode()).hexdigest()
+    self.attrs["content"] = _content_sha(self.f)
     self.f.attrs.update(self.attrs)
+    texts = {k: json.dumps(v, default=_plain) for k, v in self._meta().items()}
+    sums["meta_data"] = {k: hashlib.sha256(t.encode()).hexdigest() for k, t in texts.items()}
     grp = self.f.create_group("meta_data")
-    for k, v in (self._meta() | {"checksums": sums}).items(): grp.create_dataset(k, data=json.dumps(v, default=_plain), dtype=h5py.string_dtype())
+    for k, t in (texts | {"checksums": json.dumps(sums)}).items(): grp.create_dataset(k, data=t, dtype=h5py.string_dtype())
     self._check_disk()
 
 @patch
@@ -1076,6 +1091,7 @@ def _with_shifts(df:pd.DataFrame|None, s:FoldSchema, systematics:Mapping[str, An
 def _open_h5(path:Path)->h5py.File:
     "Open an HDF5 file for reading, or say why it cannot be"
     path = Path(os.path.expanduser(path))
+    if path.is_dir(): raise FoldFileError(f"{path} is a folder, not a fold file")
     if not path.is_file():
         near = [o.name for o in path.parent.glob("[!.]*.h*5")] if path.parent.is_dir() else []
         raise FoldFileError(f"{path} does not exist. Fold files in that folder: {', '.join(sorted(near)) or 'none'}")
@@ -1230,12 +1246,19 @@ def _fold_parts(grp:h5py.Group, meta:Mapping[str, Any], lines:Mapping[str, str]|
     for var, sets in meta["systematics"].items(): out += [b for name, cols in sets.items() if (b := _patch_problem(grp, var, name, len(cols)))]
     for name, names in (("process", meta["processes"]), ("channel", meta["channels"])):
         if names and (lone := set(np.unique(grp[name]).tolist()) - {*names}): out.append(f"{name} has ids without a name: {sorted(lone)}")
+    if lines is None: out += _unsummed(grp)
     for k, then in (lines or {}).items():
         if k not in grp: out.append(f"{k} is missing"); continue
         (shape, sha), (shape0, sha0) = (line.rsplit(" ", 1) for line in (_checksum(grp[k]), then))
         if shape != shape0: out.append(f"{k} is not what was written: {shape} instead of {shape0}")
         elif sha != sha0: out.append(f"{k} is not what was written: its values differ")
     return out
+
+def _unsummed(grp:h5py.Group)->list[str]:
+    "Read what has no checksums, which only an older file may lack"
+    for v in grp.values(): isinstance(v, h5py.Dataset) and _checksum(v)
+    version = grp.file.attrs.get("version", 1)
+    return [f"checksums are missing, which a file of version {version} has"] if version >= 2 else []
 
 def _patch_problem(grp:h5py.Group, var:str, name:str, n_cols:int)->str|None:
     "What is wrong with a variation of a data set, or nothing"
@@ -1246,20 +1269,40 @@ def _patch_problem(grp:h5py.Group, var:str, name:str, n_cols:int)->str|None:
     return None if n == len(p["values"]) else f"{what} changes {n} cells, and has {len(p['values'])} values"
 
 # %% ../../nbs/10_foldfile.ipynb #874da23c
+def _told(e:Exception, where:str="")->str:
+    "What an error says, after where it was met"
+    said = str(e) if isinstance(e, LuminError) else f"cannot be read ({type(e).__name__}: {str(e)[:200]})"
+    return said if where in said else f"{where}: {said}"
+
+def _unread(f:h5py.File)->list[str]:
+    "Attributes that cannot be read, wherever they are"
+    out = []
+    def visit(name:str, obj:Any)->None:
+        try: dict(obj.attrs)
+        except Exception as e: out.append(_told(e, f"attributes of {name}"))
+    visit("the file", f)
+    try: f.visititems(visit)
+    except Exception as e: out.append(_told(e, "the tree of groups"))
+    return out
+
+# %% ../../nbs/10_foldfile.ipynb #60243cf7
 def check_foldfile(
     path:str|Path, # Fold file, ours or LUMIN's
 )->Report: # All that is wrong, what is odd (in the first fold), and tables of folds and features
-    "Read a whole fold file and check it; nothing is raised for what is wrong with it"
+    "Read a whole fold file and check it; nothing is raised, whatever is wrong with it"
     report = Report(Path(path))
     try:
         with _open_h5(report.path) as f: _check_open(f, report)
-    except (FoldFileError, FeatureError, OSError) as e: report.problems.append(str(e).replace(str(path), report.path.name))
+    except Exception as e: report.problems.append(_told(e, report.path.name if not isinstance(e, LuminError) else "").replace(str(path), report.path.name))
     return report
 
 def _check_open(f:h5py.File, report:Report)->None:
     "Fill the report"
+    report.problems += _unread(f)
     meta, rows, folds, name, first = read_meta(f), {}, [], report.path.name, None
     sums = json.loads(f["meta_data/checksums"][()]) if "checksums" in f.get("meta_data", ()) else {}
+    report.problems += [f"meta_data/{k} is not what was written" for k, sha in sums.get("meta_data", {}).items()
+                        if k not in f["meta_data"] or hashlib.sha256(f["meta_data"][k][()]).hexdigest() != sha]
     for fold in _check_folds(f, name):
         try:
             _check_fold(f, fold, name, meta)
@@ -1276,13 +1319,13 @@ def _check_open(f:h5py.File, report:Report)->None:
             report.problems += [f"{fold}: {b}" for b in bad]
             state = "none" if lines is None else "damaged" if any("what was written" in b for b in bad) else "ok"
             folds.append(dict(fold=fold, events=len(grp["inputs"]), **_class_sums(grp, meta), checksum=state))
-        except (FoldFileError, FeatureError, OSError, KeyError) as e: report.problems.append(str(e) if fold in str(e) else f"{fold}: {e}")
+        except Exception as e: report.problems.append(_told(e, fold))
     report.folds = pd.DataFrame(folds).set_index("fold") if folds else report.folds
     report.feats = pd.DataFrame.from_dict(rows, orient="index", columns=["n", "missing", "infinite", "min", "max"])
     report.feats = report.feats.astype(dict.fromkeys(("n", "missing", "infinite"), int))
     report.problems += _total_problems(f, report.folds, meta)
 
-# %% ../../nbs/10_foldfile.ipynb #60243cf7
+# %% ../../nbs/10_foldfile.ipynb #a12ee870
 def _is_sparse(name:str, meta:Mapping[str, Any])->bool:
     "Is a data set stored as sparse entries?"
     m = {"matrix_inputs": meta["matrix_feats"], "targets": meta["target_tensor"]}.get(name)
@@ -1302,6 +1345,7 @@ def _total_problems(f:h5py.File, folds:pd.DataFrame, meta:Mapping[str, Any])->li
         out.append(f"inputs have {width} columns, and meta_data {len(names)} names")
     n, then = int(folds["events"].sum()) if len(folds) else 0, f.attrs.get("n_events")
     if then is not None and n != then: out.append(f"{n} events, and {then} were written")
+    if "content" in f.attrs and f.attrs["content"] != _content_sha(f): out.append("its fingerprint is not that of its folds")
     total = folds.drop(columns=["events", "checksum"], errors="ignore").sum()
     for c, w in total.items():
         if not w > 0 and (c == "weights" or len(total) <= _SURE_CLASSES+1):

@@ -6,9 +6,9 @@
 __all__ = ['list_column', 'as_ragged', 'read_chunks', 'source_columns', 'pick_columns', 'foldfile', 'main']
 
 # %% ../../nbs/15_source.ipynb #b664a158
-import argparse, csv, glob, os, re, sys, warnings
+import argparse, csv, glob, os, re, signal, sys, threading, warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -95,14 +95,17 @@ def _want(names:str|Sequence[str], have:Iterable[str], p:_Piece, kind:str="colum
         raise FeatureError(f"{e}. `lumin_foldfile columns {p.what}{':'*bool(p.tree)}{p.tree or ''}` lists all {len(have)}") from None
 
 # %% ../../nbs/15_source.ipynb #e3ebb80e
+def _refuse_twice(p:_Piece, twice:Iterable[str], cols:Sequence[str])->None:
+    "Refuse names that several columns have, if one of them is wanted"
+    if bad := sorted({str(c) for c in twice if c in cols}): raise DataError(f"{p.name} has several columns called {', '.join(bad)}")
+
 _EXACT = {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}  # From 3.1 on that is the only way
 
 def _read_frame(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping, args:Mapping)->Iterator[pd.DataFrame]:
     "Slices of a frame, or of the frames that a function gives"
     for df in [p.what] if p.kind == "frame" else p.what():
         cols = list(df.columns) if columns is None else _want(columns, df.columns, p)
-        if twice := sorted({str(c) for c in df.columns[df.columns.duplicated()] if c in cols}):
-            raise DataError(f"{p.name} has several columns called {', '.join(twice)}")
+        _refuse_twice(p, df.columns[df.columns.duplicated()], cols)
         df = df[cols].astype({c: df[c].cat.categories.dtype for c in cols if isinstance(df[c].dtype, pd.CategoricalDtype)})
         for i in range(0, len(df), chunk): yield df.iloc[i:i+chunk]
 
@@ -112,10 +115,18 @@ def _csv_head(p:_Piece, args:Mapping)->tuple[list[str], dict]:
     kw = {"sep": "\t" if ".tsv" in p.name else ",", "index_col": False, **_EXACT, **args}
     return list(pd.read_csv(p.what, nrows=0, **kw).columns), kw
 
+def _csv_twice(p:_Piece, kw:Mapping)->list[str]:
+    "Names that the first line has more than once; pandas calls the later ones otherwise"
+    if {"header", "names"} & {*kw}: return []
+    more = {k: kw[k] for k in ("sep", "delimiter", "skiprows", "comment", "encoding", "compression", "quotechar", "skipinitialspace", "engine") if k in kw}
+    names = pd.read_csv(p.what, header=None, nrows=1, dtype=str, na_filter=False, index_col=False, **more).iloc[0].tolist()
+    return [n for n in names if n and names.count(n) > 1]
+
 def _read_csv(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping, args:Mapping)->Iterator[pd.DataFrame]:
     "Pieces of a text table"
     have, kw = _csv_head(p, args)
     cols = have if columns is None else _want(columns, have, p)
+    _refuse_twice(p, _csv_twice(p, kw), cols)
     if Path(p.what).suffix in _KINDS and "://" not in p.what and not args: _last_line(p, len(have), kw["sep"])
     with pd.read_csv(p.what, chunksize=chunk, dtype={c: t for c, t in types.items() if c in cols}, **kw) as it:  # With usecols pandas takes rows of any length
         while (df := _full_rows(it, p)) is not None: yield df[cols]
@@ -191,7 +202,8 @@ def _from_arrow(table:Any)->pd.DataFrame:
     pa = import_extra("pyarrow", "hep")
     cols = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in table.columns]
     table = pa.table(cols, names=table.schema.names)
-    return table.to_pandas(types_mapper=lambda t: pd.ArrowDtype(t) if pa.types.is_nested(t) else None, ignore_metadata=True)
+    flags = {n: "boolean" for n, c in zip(table.schema.names, cols) if pa.types.is_boolean(c.type) and c.null_count}
+    return table.to_pandas(types_mapper=lambda t: pd.ArrowDtype(t) if pa.types.is_nested(t) else None, ignore_metadata=True).astype(flags)
 
 # %% ../../nbs/15_source.ipynb #4059dd7e
 _PARQUET = {"buffer_size": 1 << 20, "pre_buffer": False, "page_checksum_verification": True}  # With pre_buffer the whole file ends up in memory
@@ -201,6 +213,7 @@ def _read_parquet(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping
     with import_extra("pyarrow.parquet", "hep").ParquetFile(p.what, **_PARQUET) as f:
         have = f.schema_arrow.names
         cols = list(have) if columns is None else _want(columns, have, p)
+        _refuse_twice(p, (n for n in have if have.count(n) > 1), cols)
         for batch in f.iter_batches(chunk, columns=cols, **args): yield _from_arrow(batch)[cols]
 
 # %% ../../nbs/15_source.ipynb #6b8b4ad0
@@ -272,6 +285,8 @@ def _frames(p:_Piece, columns:Sequence[str]|None, chunk:int, types:Mapping, args
             raise FoldFileError(f"{p.name}: chunk {k}, from row {row} on, cannot be read: {_said(e)}") from e
         if df is None: return
         df = df.set_axis(pd.RangeIndex(row, row+len(df)), axis=0)
+        flags = [c for c in df if df[c].dtype == object and pd.api.types.infer_dtype(df[c], skipna=True) == "boolean"]  # With gaps
+        if flags: df = df.astype(dict.fromkeys(flags, "boolean"))
         if wider := {c: t for c, t in types.items() if c in df and _type(df[c]) != t}: df = _widen(df, wider, p.name)
         yield df
         row, k = row+len(df), k+1
@@ -377,6 +392,17 @@ def _query_hint(where:str)->str|None:
     if re.search(r"&&|\|\||!(?!=)", where): return "write `and`, `or`, `not` (or & | ~ with parentheses) instead of &&, ||, !"
     if re.search(r"[&|]", where): return "& and | bind before > and <: put each condition in parentheses, or write `and`, `or`"
 
+def _condition(keep:Any, n:int, where:str)->np.ndarray:
+    "What a query gives as a mask, shape (event,); a condition that cannot be told, as of a flag that is missing, is not fulfilled"
+    if getattr(keep, "dtype", None) not in (bool, "boolean", "bool[pyarrow]") or len(keep) != n:
+        raise OptionError(f"where: '{where}' is no condition; write e.g. 'pt > 20 and abs(eta) < 2.4'")
+    return np.asarray(pd.Series(keep).fillna(False), bool)
+
+def _find_name(e:Exception, where:str, have:Sequence[str], p:_Piece)->None:
+    "Raise an error that says which names are like the one that a query does not find"
+    name = next((w for w in _words(where) if f"'{w}'" in str(e)), None) or next((w for w in re.findall("`([^`]+)`", where) if w not in have), None)
+    if name is not None: _want(name, dict.fromkeys(have), replace(p, name=f"where: {p.name}"))
+
 def _compared_list(where:str, df:pd.DataFrame)->str|None:
     "The first column of lists that a query takes for numbers; `jet_pt.list.len()` is one"
     bare = [c for c in _words(where) if c in df and not re.search(rf"(?<!\w){re.escape(c)}`?\s*\.", where)]
@@ -415,6 +441,7 @@ class _Stream:
     missing:Sequence[float] = ()
     quiet:bool = False
     exact:set[str] = field(default_factory=set)  # Columns of which no digit may be lost
+    void:set[str] = field(default_factory=set)  # Those in which everything was missing so far
     whole:set[str] = field(default_factory=set)  # Those that were whole numbers somewhere, and are floats now
 
     def __iter__(self):
@@ -427,23 +454,33 @@ class _Stream:
                 if p.process is not None and self.process in df:
                     raise OptionError(f"{p.name} has a column '{self.process}' itself; call that of the names given here otherwise: process_feat='...'")
                 if p.process is not None: df = df.assign(**{self.process: self.names[p.process]})
-                df, *tensors = self._prepared(df, label)
+                df, *tensors = self._prepared(df, label, p)
                 if len(df): yield label, df, tensors
 
-    def _check_types(self, df:pd.DataFrame):
-        for c in df:
-            t = _type(df[c])
-            if (old := self.seen.setdefault(c, t)) != t and not _is_list(df[c].dtype):
-                self.types[c] = self.seen[c] = _wider(old, t)
-                if self.types[c] == "float64" and {old[0], t[0]} & {*"iuIU"}: self.whole.add(c)
-                raise _Again(c)
-
-    def _check_exact(self, p:_Piece, df:pd.DataFrame):
-        for c in [c for c in df if c in self.exact and df[c].dtype == np.float64 and (df[c].abs() >= 2**53).any()]:
-            if c in self.whole or _whole_in(p, c, self.args):
-                raise DataError(f"{p.name}: '{c}' has whole numbers of 2^53 or more, and gaps or fractions, too; no type holds both. Fill the gaps")
-
 # %% ../../nbs/15_source.ipynb #457713fe
+_FLAGS = {"bool", "boolean"}
+
+@patch
+def _check_types(self:_Stream, df:pd.DataFrame)->None:
+    "Start over if a column is of another type than before"
+    for c in df:
+        t, old = _type(df[c]), self.seen.get(c)
+        if old == t and c not in self.void: continue
+        void, was_void = t not in _FLAGS and bool(df[c].isna().all()), c in self.void  # Nothing but gaps: flags, for all one knows
+        (self.void.add if void and (old is None or was_void) else self.void.discard)(c)
+        if self.seen.setdefault(c, t) == t or _is_list(df[c].dtype): continue
+        flags = {old, t} & _FLAGS and (old in _FLAGS or was_void) and (t in _FLAGS or void)
+        self.types[c] = self.seen[c] = "boolean" if flags else _wider(old, t)
+        if self.types[c] == "float64" and {old[0], t[0]} & {*"iuIU"}: self.whole.add(c)
+        raise _Again(c)
+
+@patch
+def _check_exact(self:_Stream, p:_Piece, df:pd.DataFrame)->None:
+    "Refuse whole numbers that floats round, where no digit may be lost"
+    for c in [c for c in df if c in self.exact and df[c].dtype == np.float64 and (df[c].abs() >= 2**53).any()]:
+        if c in self.whole or _whole_in(p, c, self.args):
+            raise DataError(f"{p.name}: '{c}' has whole numbers of 2^53 or more, and gaps or fractions, too; no type holds both. Fill the gaps")
+
 def _whole_in(p:_Piece, col:str, args:Mapping)->bool:
     "Does a file hold, in a column that was read as floats, whole numbers that floats round?"
     if p.kind == "parquet": return "int" in source_columns(p.what).get(col, "")
@@ -454,21 +491,19 @@ def _whole_in(p:_Piece, col:str, args:Mapping)->bool:
 
 # %% ../../nbs/15_source.ipynb #a5c28e5a
 @patch
-def _prepared(self:_Stream, df:pd.DataFrame, label:str)->tuple:
+def _prepared(self:_Stream, df:pd.DataFrame, label:str, p:_Piece)->tuple:
     "The chunk after selection and preparation, and tensors if `prepare` makes some"
     step = "where"
     try:
         if self.where:
             if c := _compared_list(self.where, df): raise OptionError(f"where: '{c}' is a list per event; select in `prepare`, or by `{c}.list.len()`")
-            keep = df.eval(self.where, engine="python")
-            if getattr(keep, "dtype", None) not in (bool, "boolean", "bool[pyarrow]") or len(keep) != len(df):
-                raise OptionError(f"where: '{self.where}' is no condition; write e.g. 'pt > 20 and abs(eta) < 2.4'")
-            df = df[keep]
+            df = df[_condition(df.eval(self.where, engine="python"), len(df), self.where)]
         step = "prepare"
         out = self.prepare(df) if self.prepare and len(df) else df
     except LuminError: raise
     except Exception as e:
         if step == "where" and (hint := _query_hint(self.where)): raise OptionError(f"where: '{self.where}' cannot be evaluated: {hint}") from e
+        if isinstance(e, pd.errors.UndefinedVariableError): _find_name(e, self.where, [*source_columns(p.what, p.tree, self.args), *df.columns], p)
         raise DataError(f"{label}: {step} failed: {_said(e)}") from e
     out = out if isinstance(out, tuple) else (out,)
     if not isinstance(out[0], pd.DataFrame):
@@ -657,7 +692,7 @@ def foldfile(
     output_pipe:Any=None, # Fitted pipe that scales the targets
     tree:str|None=None, # Tree of ROOT files; not needed if they hold one
     reader_args:Mapping|None=None, # More for pandas.read_csv, ParquetFile.iter_batches or uproot.open
-    chunk:int=100_000, # Rows in memory at a time; the file does not depend on it
+    chunk:int=100_000, # Rows in memory at a time; what the file holds does not depend on it (its bytes may)
     compression:str|None=None, # HDF5 filter, e.g. 'gzip' or 'lzf'
     seed:int=0, # Seed of the folds; None draws one, which the file tells
     overwrite:bool=False, # Replace a file of that name?
@@ -734,18 +769,19 @@ def _job(source:Any, savename:str|Path, kept:dict, keys:dict, reading:dict, prep
     return job
 
 # %% ../../nbs/15_source.ipynb #9d126137
-def _pairs(text:str, what:str)->dict[str, str]:
-    "'a=b,c=d' as {'a': 'b', 'c': 'd'}; 'a' alone is {'a': 'a'}"
+def _pairs(text:str, what:str, alone:bool=True)->dict[str, str]:
+    "'a=b,c=d' as {'a': 'b', 'c': 'd'}; 'a' alone is {'a': 'a'}, where that makes sense"
+    if lone := [p for p in text.split(",") if p and "=" not in p and not alone]: raise OptionError(f"{what}: '{lone[0]}' is not of the form column=shifted")
     out = dict((p.split("=", 1) if "=" in p else (p, p)) for p in text.split(",") if p)
     if not out or any(not k or not v for k, v in out.items()): raise OptionError(f"{what}: '{text}' is not of the form a=b,c=d")
     return out
 
 # %% ../../nbs/15_source.ipynb #63346b70
-def _named(items:Sequence[str], sep:str, what:str)->dict[str, dict[str, str]]:
+def _named(items:Sequence[str], sep:str, what:str, alone:bool=True)->dict[str, dict[str, str]]:
     "['jets=jet_pt,jet_eta'] as {'jets': {'jet_pt': 'jet_pt', 'jet_eta': 'jet_eta'}}"
     for i in items:
         if not all(i.partition(sep)): raise OptionError(f"{what}: '{i}' is not of the form name{sep}...")
-    return {i.partition(sep)[0]: _pairs(i.partition(sep)[2], what) for i in items}
+    return {i.partition(sep)[0]: _pairs(i.partition(sep)[2], what, alone) for i in items}
 
 # %% ../../nbs/15_source.ipynb #9c072699
 def _given(items:Sequence[str], what:str)->dict[str, str]:
@@ -846,7 +882,7 @@ def _one(x:list[str]|None)->str|list[str]|None: return x[0] if x and len(x) == 1
 
 def _make(a:argparse.Namespace)->None:
     "`lumin_foldfile make`"
-    source, ragged, syst = _cli_source(a.src), _named(a.ragged, "=", "--ragged"), _named(a.syst, ":", "--syst")
+    source, ragged, syst = _cli_source(a.src), _named(a.ragged, "=", "--ragged"), _named(a.syst, ":", "--syst", alone=False)
     more, names = {} if a.process is None else dict(process_feat=a.process), _given(a.process_names, "--process-names")
     if names and a.process is None: raise OptionError("--process-names: give the column of the ids as --process, too")
     if bad := [i for i in names if not i.isdigit()]: raise OptionError(f"--process-names: '{bad[0]}' is no id 0, 1, 2, ...; write e.g. 0=ggH 1=VBF")
@@ -882,12 +918,22 @@ def main(
     "The command `lumin_foldfile`"
     try:
         a = _parser().parse_args(argv)
-        if a.job == "make": _make(a)
-        elif a.job == "columns": _columns(a)
-        elif a.job == "info": print("\n\n".join(foldfile_info(f) for f in a.file))
-        else: return int(not _check(a))
+        with _stopped_by_sigterm():
+            if a.job == "make": _make(a)
+            elif a.job == "columns": _columns(a)
+            elif a.job == "info": print("\n\n".join(foldfile_info(f) for f in a.file))
+            else: return int(not _check(a))
     except LuminError as e: print(f"lumin_foldfile: {e}", file=sys.stderr); return 1
     except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()); return 0  # `... | head` has seen enough
     except KeyboardInterrupt: print("lumin_foldfile: stopped; no file was left behind", file=sys.stderr); return 1
     except SystemExit as e: return int(e.code or 0)  # -h
     return 0
+
+@contextmanager
+def _stopped_by_sigterm()->Iterator[None]:
+    "Make SIGTERM, as of a batch system or `timeout`, do what Ctrl-C does"
+    if threading.current_thread() is not threading.main_thread(): yield; return  # Others may not
+    def stop(*_:Any)->None: raise KeyboardInterrupt
+    before = signal.signal(signal.SIGTERM, stop)
+    try: yield
+    finally: signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
