@@ -235,7 +235,7 @@ def _temporary(path:Path)->tuple[str, int|None]:
     while True:
         fd, tmp = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
         if fcntl is None: os.close(fd); return tmp, None
-        with suppress(OSError): fcntl.flock(fd, fcntl.LOCK_EX)  # A file system may have no locks
+        with suppress(OSError): fcntl.flock(fd, fcntl.LOCK_SH)  # Shared, as HDF5 locks what it reads; a file system may have no locks
         if os.fstat(fd).st_nlink: return tmp, fd
         os.close(fd)  # Another writer swept it away before it was locked
 

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from ..core import DataError, FeatureError, FoldFileError, LuminError, OptionError, ShapeError, choose, need, patch
+from ..core import DataError, FeatureError, FoldFileError, OptionError, ShapeError, choose, need, patch
 from .foldfile import _listed, _ordered_folds, apply_patch, dense_from_coo, h5_disk, open_foldfile, read_meta
 from .foldfile import content_id as file_content_id
 from ..ragged import Ragged
@@ -680,7 +680,7 @@ def _place_preds(self:FoldYielder, pred_file:Any)->list[Path]:
 def _open_preds(self:FoldYielder, k:int)->Iterator[h5py.File|dict]:
     "The predictions for one file, open for reading; nothing if there are none yet"
     if not self.pred_files[k].is_file(): yield {}; return
-    try: f = h5py.File(self.pred_files[k], "r")
+    try: f = h5py.File(self.pred_files[k], "r", locking=False)  # Only ever replaced as a whole
     except OSError as e: raise FoldFileError(f"{self.pred_files[k]} cannot be read ({str(e)[-80:]}). Move it away; the data are not in it") from e
     with f:
         self.content_id()
