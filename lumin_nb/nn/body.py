@@ -18,6 +18,7 @@ from .layers import AbsBlock, Dense, InitFn, act_bn_do, get_linear, lookup_act, 
 # %% ../../nbs/22_body.ipynb #e9250981
 class ResBlock(nn.Sequential):
     "Add a correction, made by one or two linear layers, to what goes in"
+    stackable = True
     def __init__(self,
         width:int, # Neurons, in and out
         n_lin:int=2, # Number of linear layers
@@ -35,8 +36,8 @@ class ResBlock(nn.Sequential):
         self[-1].weight.data.mul_(scale)
 
     def forward(self,
-        x:Float[Tensor,"event width"] # What the block before gave
-    )->Float[Tensor,"event width"]: # The same, corrected
+        x:Float[Tensor,"*model event width"] # What the block before gave
+    )->Float[Tensor,"*model event width"]: # The same, corrected
         "Add the correction"
         return x + super().forward(x)
 
@@ -57,6 +58,7 @@ def _residual(n_in:int, depth:int, width:int, lookup_init:InitFn, **kw)->nn.Sequ
 # %% ../../nbs/22_body.ipynb #69d95fa3
 class FullyConnected(AbsBlock):
     "`depth` linear layers, wired plainly, residually or densely; raises `OptionError` for options that exclude each other"
+    stackable = True
     def __init__(self,
         n_in:int, # Width of the head's output
         feat_map:dict[str,list[int]]|None=None, # Which inputs belong to which feature: for bodies that tell features apart, not used here
@@ -87,9 +89,9 @@ class FullyConnected(AbsBlock):
         return self.widths[-1]
 
     def forward(self,
-        x:Float[Tensor,"event feat"] # What the head produced
-    )->Float[Tensor,"event width"]: # What the tail will read
+        x:Float[Tensor,"*model event feat"] # What the head produced
+    )->Float[Tensor,"*model event width"]: # What the tail will read
         "Pass every event through all layers"
         if not self.dense: return self.layers(x)
-        for layer in self.layers[:-1]: x = torch.cat([layer(x), x], 1)
+        for layer in self.layers[:-1]: x = torch.cat([layer(x), x], -1)
         return self.layers[-1](x)

@@ -10,7 +10,8 @@ import html, inspect, json, re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,14 +19,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from ..core import DataError, FoldFileError, LuminError, OptionError, atomic_path, choose, patch, seeded
+from ..core import DataError, FeatureError, FoldFileError, LuminError, OptionError, _nearest, atomic_path, choose, need, patch, seeded
 from .body import FullyConnected
-from .head import CatEmbedder, CatEmbHead
+from .head import AbsHead, CatEmbedder, CatEmbHead, FeatSubset
 from .layers import InitFn, lookup_act, lookup_normal_init, lookup_uniform_init
-from .loss import WeightedBCE, WeightedCCE, WeightedLoss, WeightedMAE, WeightedMSE, as_loss, lookup_loss
-from .tail import ClassRegMulti, parse_objective
+from .loss import (GaussianNLL, QuantileLoss, SignificanceLoss, WeightedBCE, WeightedBinnedHuber, WeightedCCE, WeightedFractionalBinnedHuber,
+                              WeightedFractionalMSE, WeightedLoss, WeightedMAE, WeightedMSE, as_loss, lookup_loss)
+from .tail import ClassRegMulti, GaussianReg, QuantileReg, parse_objective
 
 # %% ../../nbs/26_builder.ipynb #8599c5e7
 def _check_names(where:str, f:Callable, given:Any, auto:Sequence[str]=())->None:
@@ -40,34 +43,70 @@ def _check_names(where:str, f:Callable, given:Any, auto:Sequence[str]=())->None:
 
 # %% ../../nbs/26_builder.ipynb #a2b64c91
 OPTS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+_GROUPING = ("groups", "no_decay")
 
 def _opt_recipe(opt_args:Mapping[str,Any])->tuple[Callable, dict[str,Any]]:
     "Class of the optimiser and its arguments"
-    kw = dict(opt_args)
-    opt = kw.pop("opt", None) or ("adamw" if kw.get("weight_decay") else "adam")
+    kw = {k: v for k, v in opt_args.items() if k not in _GROUPING}
+    groups = opt_args.get("groups") or {}
+    decays = kw.get("weight_decay") or any(g.get("weight_decay") for g in groups.values())
+    opt = kw.pop("opt", None) or ("adamw" if decays else "adam")
     if isinstance(opt, str): opt = OPTS[choose(opt.lower(), OPTS, "opt_args['opt']")]
     base = opt.func if isinstance(opt, partial) else opt
     if not (isinstance(base, type) and issubclass(base, torch.optim.Optimizer)):
         raise OptionError(f"opt_args['opt'] must be one of {', '.join(OPTS)}, an optimiser's class or a partial of one, got {opt!r}")
     bound = getattr(opt, "keywords", {})
     _check_names(f"opt_args of {base.__name__}", base.__init__, {**kw, **bound}, ["params"])
+    for key, own in groups.items(): _check_group(key, own, base)
     kw["lr"] = float(kw.get("lr", bound.get("lr", 2e-3)))
     rivals = {"fused", "foreach", "differentiable", "capturable"} & (kw.keys() | bound.keys())
     if "fused" in inspect.signature(base.__init__).parameters and not rivals: kw["fused"] = True
     return opt, kw
 
+def _check_group(key:str, own:Mapping[str,Any], base:type)->None:
+    "Options of a group must be those of its optimiser, or `lr_scale`"
+    where = f"opt_args['groups']['{key}']"
+    if "lr" in own: raise OptionError(f"{where}: give lr_scale, the learning rate relative to that of the others, not lr: schedules set that")
+    whole = ("params", "lr", "fused", "foreach", "capturable", "differentiable", "maximize", "self")
+    for k in own: choose(k, ["lr_scale", *(p for p in inspect.signature(base.__init__).parameters if p not in whole)], where)
+    if not own.get("lr_scale", 1.) > 0: raise OptionError(f"{where}: lr_scale must be positive, got {own['lr_scale']}. Freeze what shall not learn")
+
 # %% ../../nbs/26_builder.ipynb #9000f7fa
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+
+def _belongs(name:str, key:str)->bool:
+    "Does a parameter belong to a part, or fit a pattern?"
+    return fnmatchcase(name, key) if set(key) & set("*?[") else name == key or name.startswith(f"{key}.")
+
+def _param_groups(net:nn.Module, opt_args:Mapping[str,Any], lr:float)->list[dict[str,Any]]:
+    "Parameters by what is special about them"
+    groups, out, seen = opt_args.get("groups") or {}, {}, set()
+    norms = {f"{m}.{k}".lstrip(".") for m, mod in net.named_modules() if isinstance(mod, _NORMS) for k in mod._parameters}
+    for name, p in net.named_parameters():
+        plain = name.replace("head.inner.", "head.", 1)                        # A subset of features is no part of its own
+        own = {"weight_decay": 0.} if opt_args.get("no_decay") and (name.split(".")[-1] == "bias" or name in norms) else {}
+        for key in (k for k in groups if _belongs(plain, k)): own |= groups[key]; seen.add(key)
+        own["lr_scale"] = float(own.get("lr_scale", 1.))
+        out.setdefault(repr(sorted(own.items())), {**own, "lr": lr*own["lr_scale"], "params": []})["params"].append(p)
+    if lost := [k for k in groups if k not in seen]:
+        names = [n for n, _ in net.named_parameters()]
+        parts = {".".join(n.split(".")[:i]) for n in names for i in range(1, n.count(".")+2)}
+        raise OptionError(f"opt_args['groups']: no parameter belongs to '{lost[0]}'{_nearest(lost[0], parts)}. They are named like {', '.join(names[:3])}, ...")
+    return list(out.values())
+
+# %% ../../nbs/26_builder.ipynb #d1ca7a40
 def make_opt(
     net:nn.Module, # Whose parameters it moves
-    opt_args:Mapping[str,Any]|None=None, # 'opt': name, class or partial; 'lr' (default 0.002) and other arguments of the optimiser
-)->torch.optim.Optimizer:
+    opt_args:Mapping[str,Any]|None=None, # 'opt': name, class or partial; 'lr' (default 0.002) and others of the optimiser; 'groups'; 'no_decay'
+)->torch.optim.Optimizer: # Each of its groups of parameters has an 'lr_scale'
     "An optimiser of all parameters; raises `OptionError` for unknown names"
     opt, kw = _opt_recipe(opt_args or {})
-    return opt(net.parameters(), **kw)
+    return opt(_param_groups(net, opt_args or {}, kw["lr"]), **kw)
 
 # %% ../../nbs/26_builder.ipynb #831cbb22
-_OURS = {f.__name__: f for f in (CatEmbHead, FullyConnected, ClassRegMulti, CatEmbedder, lookup_act, lookup_normal_init, lookup_uniform_init,
-                                 WeightedBCE, WeightedCCE, WeightedMAE, WeightedMSE)}
+_OURS = {f.__name__: f for f in (CatEmbHead, FullyConnected, ClassRegMulti, QuantileReg, GaussianReg, CatEmbedder, lookup_act, lookup_normal_init,
+                                 lookup_uniform_init, WeightedBCE, WeightedCCE, WeightedMAE, WeightedMSE, WeightedFractionalMSE, WeightedBinnedHuber,
+                                 WeightedFractionalBinnedHuber, QuantileLoss, GaussianNLL, SignificanceLoss)}
 _TORCH = {"torch.nn": (nn, lambda o: isinstance(o, type) and issubclass(o, nn.modules.loss._Loss)),
           "torch.nn.functional": (nn.functional, lambda o: inspect.isfunction(o) and "reduction" in inspect.signature(o).parameters),
           "torch.optim": (torch.optim, lambda o: isinstance(o, type) and issubclass(o, torch.optim.Optimizer))}
@@ -105,7 +144,7 @@ def _encode(v:Any)->Any:
     if isinstance(v, Tensor): return {"$tensor": v.tolist(), "dtype": str(v.dtype).removeprefix("torch.")}
     if isinstance(v, CatEmbedder): return {"$embedder": v.to_dict()}
     if isinstance(v, partial): return {"$partial": _encode(v.func), "args": _encode(list(v.args)), "kwargs": _encode(v.keywords)}
-    if isinstance(v, WeightedLoss) and not v.state_dict() and _OURS.get(type(v).__name__) is type(v): return _name_of(type(v))
+    if isinstance(v, WeightedLoss) and "__init__" not in vars(type(v)) and _OURS.get(type(v).__name__) is type(v): return _name_of(type(v))
     if isinstance(v, type) or inspect.isfunction(v): return _name_of(v)
     raise OptionError(f"to_json: {v!r} is an object that cannot be written. Give its class, or partial({type(v).__name__}, ...) with its options")
 
@@ -154,10 +193,22 @@ def _coded(fy:Any)->Any:
     return SimpleNamespace(cat_feats=used, cat_maps={**fy.cat_maps, **counted})
 
 # %% ../../nbs/26_builder.ipynb #f5347edd
+def _read_saved(path:str|Path)->tuple[dict[str,Tensor], str]:
+    "Tensors and recipe of a file that `Model.save` wrote"
+    path = Path(path)
+    if not path.suffix: path = path.with_name(path.name + ".safetensors")
+    if not path.is_file(): raise FoldFileError(f"{path} does not exist")
+    try:
+        with safe_open(path, "pt") as f: meta, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
+    except (SafetensorError, OSError) as e: raise FoldFileError(f"{path} is not a saved model, or is damaged ({e})") from e
+    if "builder" not in meta: raise FoldFileError(f"{path} holds tensors but no recipe: Model.save did not write it")
+    return tensors, meta["builder"]
+
+# %% ../../nbs/26_builder.ipynb #c24c5bc1
 _FORMAT = "lumin_nb ModelBuilder 1"
 
-class _Sources:
-    "Where a recipe can come from"
+class _FromData:
+    "A recipe that follows from data"
     @classmethod
     def from_fy(cls,
         fy:Any, # `FoldYielder`: gives continuous features, categories and targets
@@ -173,6 +224,9 @@ class _Sources:
         conts = fy.get_use_cont_feats() if hasattr(fy, "get_use_cont_feats") else fy.cont_feats
         return cls(objective, n_out, conts, **({"cat_embedder": cats if cats.cat_names else None} | kwargs))
 
+# %% ../../nbs/26_builder.ipynb #7e1adac2
+class _Sources(_FromData):
+    "Where else a recipe can come from"
     @classmethod
     def from_json(cls,
         text:str, # What `to_json` gave
@@ -187,6 +241,19 @@ class _Sources:
         except LuminError: raise
         except (TypeError, ValueError, KeyError, AttributeError) as e:
             raise DataError(f"from_json: not a recipe, {type(e).__name__}: {e}") from e
+
+    @classmethod
+    def from_model_builder(cls,
+        mb:"ModelBuilder|str|Path", # A recipe, its JSON file, or a file of `Model.save`
+        custom:Mapping[str,Any]|None=None, # Your own classes and functions by name, if a file uses any
+        **changes, # Arguments of the `ModelBuilder` that shall be different, e.g. `pretrain_file`, `freeze_body`, `loss`, `opt_args`
+    )->"ModelBuilder":
+        "A recipe like another one, optimiser and all, but for what is said; raises `OptionError` for unknown names, `FoldFileError` for other files"
+        for k in changes: choose(k, [f.name for f in fields(cls)], "from_model_builder")
+        if isinstance(mb, (str, Path)):
+            saved = Path(mb).suffix == ".safetensors"
+            mb = cls.from_json(_read_saved(mb)[1], custom) if saved else cls.load(mb, custom)
+        return replace(mb, **changes)
 
     @classmethod
     def load(cls,
@@ -216,6 +283,12 @@ class ModelBuilder(_Sources):
     freeze_head:bool=False # Let training change nothing in the head?
     freeze_body:bool=False # Let training change nothing in the body?
     freeze_tail:bool=False # Let training change nothing in the tail?
+    pretrain_file:str|Path|None=None # File of `Model.save` whose parameters every network starts from
+    pretrain_parts:Sequence[str]=("head", "body", "tail") # The parts that do
+    pretrain_embeds:str|Path|None=None # File of `save_embeds` whose vectors every network starts from, by feature and category
+    freeze_embeds:bool=False # Let training change nothing in the vectors of that file's features?
+    cont_subsample_rate:float|None=None # Share of the continuous features that each network sees, drawn anew for each; None: all
+    guaranteed_feats:Sequence[str]|None=None # Continuous features that each network sees in any case
 
     def __post_init__(self)->None:
         if isinstance(self.cont_feats, str): raise OptionError(f"cont_feats: give a list of names, not the text '{self.cont_feats}'")
@@ -226,12 +299,52 @@ class ModelBuilder(_Sources):
         for part in AUTO_ARGS: _check_block(part, getattr(self, part), self.model_args[part])
         _opt_recipe(self.opt_args)
         self.get_loss()
+        self._check_starts()
 
-    def get_loss(self)->nn.Module:
-        "A loss, called as `loss(pred, targ, wgt)`"
-        return as_loss(lookup_loss(self.objective) if isinstance(self.loss, str) and self.loss == "auto" else deepcopy(self.loss))
+# %% ../../nbs/26_builder.ipynb #1eb7bc21
+@patch
+def _check_starts(self:ModelBuilder)->None:
+    "What networks start from, and which features they see, must be possible"
+    for k in ("pretrain_file", "pretrain_embeds"):
+        if getattr(self, k) is not None: setattr(self, k, str(getattr(self, k)))
+    self.pretrain_parts = [choose(p, AUTO_ARGS, "pretrain_parts") for p in self.pretrain_parts]
+    if self.freeze_embeds and self.pretrain_embeds is None:
+        raise OptionError("freeze_embeds: no file of vectors was given. Say pretrain_embeds, or freeze_head")
+    rate = self.cont_subsample_rate
+    if rate is not None and not 0 < rate <= 1: raise OptionError(f"cont_subsample_rate must be more than 0 and at most 1, got {rate}")
+    if self.guaranteed_feats is not None: self.guaranteed_feats = need(self.guaranteed_feats, self.cont_feats, "guaranteed_feats: cont_feats")
+    if self.opt_args.get("groups"): _param_groups(replace(self.bare(), opt_args=None).build_model(0), self.opt_args, 1.)
+
+@patch
+def bare(self:ModelBuilder)->ModelBuilder:
+    "The recipe without the files that networks start from: for a network that gets its parameters from elsewhere"
+    return self if self.pretrain_file is self.pretrain_embeds is None else replace(self, pretrain_file=None, pretrain_embeds=None, freeze_embeds=False)
 
 # %% ../../nbs/26_builder.ipynb #48517e51
+@patch
+def get_loss(self:ModelBuilder)->nn.Module:
+    "A loss, called as `loss(pred, targ, wgt)`"
+    if not (isinstance(self.loss, str) and self.loss == "auto"): return as_loss(deepcopy(self.loss))
+    tail = getattr(self.tail, "func", self.tail)
+    if (loss := getattr(tail, "default_loss", None)) is None: return lookup_loss(self.objective)()
+    if isinstance(loss, str): loss = _OURS[choose(loss, _OURS, f"{tail.__name__}.default_loss")]
+    opts = {k: p.default for k, p in inspect.signature(tail).parameters.items()} | getattr(self.tail, "keywords", {}) | self.model_args["tail"]
+    return as_loss(partial(loss, **{k: opts[k] for k in tail.loss_args}))
+
+# %% ../../nbs/26_builder.ipynb #bf9cf8f9
+@patch
+def _build_head(self:ModelBuilder)->AbsHead:
+    "A head, of all features or of some"
+    def make(feats:list[str])->AbsHead:
+        return self.head(cont_feats=feats, cat_embedder=self.cat_embedder, lookup_init=self.lookup_init, freeze=self.freeze_head, **self.model_args["head"])
+    if self.cont_subsample_rate is None: return make(self.cont_feats)
+    sure, n = [f in (self.guaranteed_feats or ()) for f in self.cont_feats], len(self.cont_feats)
+    others = [i for i in range(n) if not sure[i]]
+    n_drawn = max(int(self.cont_subsample_rate*n + .5), 1 if n else 0) - sum(sure)
+    drawn = [others[i] for i in torch.randperm(len(others))[:max(n_drawn, 0)].tolist()]
+    return FeatSubset(make, self.cont_feats, sorted([i for i in range(n) if sure[i]] + drawn), self.cat_embedder)
+
+# %% ../../nbs/26_builder.ipynb #21ab67ce
 @patch
 def build_model(
     self:ModelBuilder,
@@ -239,13 +352,44 @@ def build_model(
 )->nn.Sequential: # With parts named head, body and tail
     "A new network"
     with seeded(seed):
-        head = self.head(cont_feats=self.cont_feats, cat_embedder=self.cat_embedder, lookup_init=self.lookup_init, freeze=self.freeze_head,
-                         **self.model_args["head"])
+        head = self._build_head()
         body = self.body(n_in=head.get_out_size(), feat_map=head.feat_map, lookup_init=self.lookup_init, lookup_act=self.lookup_act,
                          freeze=self.freeze_body, **self.model_args["body"])
         tail = self.tail(n_in=body.get_out_size(), n_out=self.n_out, objective=self.objective, lookup_init=self.lookup_init,
                          freeze=self.freeze_tail, **self.model_args["tail"])
-    return nn.Sequential(OrderedDict(head=head, body=body, tail=tail))
+    net = nn.Sequential(OrderedDict(head=head, body=body, tail=tail))
+    if self.pretrain_file is not None: self._load_parts(net)
+    if self.pretrain_embeds is not None: net.head.load_embeds(self.pretrain_embeds, freeze=self.freeze_embeds)
+    return net
+
+# %% ../../nbs/26_builder.ipynb #210de42c
+@patch
+def _load_parts(self:ModelBuilder, net:nn.Sequential)->None:
+    "Put saved parameters into some parts of a network; raises `FeatureError`, `DataError`, `OptionError` or `FoldFileError` if they do not fit"
+    tensors, text = _read_saved(self.pretrain_file)
+    parts, theirs = self.pretrain_parts, json.loads(text)
+    if {"head", "body"} & {*parts}: self._check_same_inputs(theirs)
+    if "body" in parts and "head" not in parts and (self.cont_subsample_rate or theirs.get("cont_subsample_rate")):
+        raise OptionError("pretrain_parts: a body that was trained on some of the features needs the head that knows which. Say 'head', too")
+    for part in parts:
+        own = {k.removeprefix(f"{part}."): t for k, t in tensors.items() if k.startswith(f"{part}.")}
+        try: getattr(net, part).load_state_dict(own)
+        except RuntimeError as e:
+            raise FoldFileError(f"pretrain_file: the {part} of {self.pretrain_file} does not fit: {' '.join(str(e).split())[:300]}") from e
+
+@patch
+def _check_same_inputs(self:ModelBuilder, theirs:Mapping[str,Any])->None:
+    "The features of another recipe must be the same, in the same order, and codes must mean the same"
+    emb = [(theirs["cat_embedder"] or {}).get("$embedder"), self.cat_embedder and self.cat_embedder.to_dict()]
+    emb = [e or {"cat_names": [], "categories": None} for e in emb]
+    was, now = ([*c, *e["cat_names"]] for c, e in zip((theirs["cont_feats"], self.cont_feats), emb))
+    if was != now:
+        odd = sorted({*was} ^ {*now})
+        raise FeatureError(f"pretrain_file: {self.pretrain_file} was trained on other features ({', '.join(odd) or 'the same in another order'}). "
+                           "Take pretrain_parts=('tail',), or the same features")
+    a, b = (json.loads(json.dumps(e["categories"])) or {} for e in emb)
+    if odd := [f for f in a.keys() & b.keys() if a[f] != b[f]]:
+        raise DataError(f"pretrain_file: codes of '{odd[0]}' mean {a[odd[0]]} in {self.pretrain_file} and {b[odd[0]]} here. Use the cat_maps of its training")
 
 # %% ../../nbs/26_builder.ipynb #2d0726fc
 @patch
@@ -287,12 +431,13 @@ def save(
 @patch
 def _rows(self:ModelBuilder)->list[tuple[str,str,int,int]]:
     "Block, what it is with its options, outputs, parameters"
-    net, out = self.build_model(0), []
+    net, out = self.bare().build_model(0), []
     for part, block in net.named_children():
         opts = getattr(getattr(self, part), "keywords", {}) | self.model_args[part]
         said = ", ".join(f"{k}={getattr(v, '__name__', v)}" for k, v in opts.items())
-        n_out = self.n_out if part == "tail" else block.get_out_size()
-        out.append((part, f"{type(block).__name__}({said})", n_out, sum(p.numel() for p in block.parameters())))
+        some = f" of {len(block.used_feats)} in {len(self.cont_feats)}" if isinstance(block, FeatSubset) else ""
+        n_out = block.get_out_size() if hasattr(block, "get_out_size") else self.n_out
+        out.append((part, f"{type(getattr(block, 'inner', block)).__name__}({said}){some}", n_out, sum(p.numel() for p in block.parameters())))
     return out
 
 # %% ../../nbs/26_builder.ipynb #16bb98d5

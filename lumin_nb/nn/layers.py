@@ -10,7 +10,7 @@ __all__ = ['ACTS', 'InitFn', 'lookup_act', 'act_gain', 'lookup_normal_init', 'lo
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -122,6 +122,7 @@ class Dense(nn.Sequential):
 class AbsBlock(nn.Module, ABC):
     "Base of heads, bodies and tails: knows its output size, counts its parameters, can be frozen"
     frozen = False
+    stackable:ClassVar[bool] = False # Does `forward` take any number of axes before the last two, (model, event, feat), each model with weights of its own?
 
     @abstractmethod
     def get_out_size(self)->int:

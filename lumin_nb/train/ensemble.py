@@ -6,22 +6,32 @@
 __all__ = ['Results', 'load_results', 'train_models', 'Ensemble', 'ensemble_from_results', 'load_ensemble']
 
 # %% ../../nbs/35_ensemble.ipynb #059241dd
-import hashlib, json, time
+import copy, hashlib, json, os, re, signal, sys, threading, time, traceback, warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..core import (DataError, FoldFileError, OptionError, atomic_path, child_seed, choose, need, patch, progress, refuse_existing, round_unc)
+from ..core import (DataError, ExtraError, FeatureError, FoldFileError, OptionError, ShapeError, atomic_path, child_seed, choose, get_device, need,
+                           patch, progress, refuse_existing, round_unc, seeded)
 from ..data.prep import AbsPipe, pipe_from_dict
 from ..data.yielder import FoldYielder
 from ..nn.builder import ModelBuilder
-from .callback import Callback, as_callbacks
-from .model import Model
+from ..nn.stack import StackedNet, StackedStep, per_event_loss, stack_nets, stacked_loss, why_not
+from .callback import Callback, FitParams, as_callbacks
+from .model import _CHECKPOINT, Model, _batch_loss, _on_sigterm, _read_checkpoint
 from .monitor import EarlyStopping, EvalMetric, MetricLogger, SaveBest, in_notebook
+from .schedule import cycle_files
 
 # %% ../../nbs/35_ensemble.ipynb #cf91dea3
 _HIDDEN = ("history", "path", "trn_idxs", "data")  # Entries that a table leaves out
@@ -36,6 +46,7 @@ class Results(list):
     ):
         super().__init__(rows)
         self.lower_is_better, self.folder, self.setup = dict(lower_is_better or {"loss": True}), Path(folder), dict(setup or {})
+        self.strategy, self.notes = "", []  # How they were trained, and what there was to say about it
 
     def to_df(self)->pd.DataFrame: # One row per model
         "Scores as a table"
@@ -79,7 +90,8 @@ def save(
     "Write the results as JSON, replacing an earlier state of the same training"
     rows = [{**r, "path": Path(r["path"]).name} for r in self]
     with atomic_path(path, overwrite=True) as tmp:
-        tmp.write_text(json.dumps({"format": _RESULTS, "setup": self.setup, "lower_is_better": self.lower_is_better, "models": rows}, indent=1))
+        tmp.write_text(json.dumps({"format": _RESULTS, "setup": self.setup, "strategy": self.strategy, "lower_is_better": self.lower_is_better,
+                                   "models": rows}, indent=1))
 
 def load_results(
     folder:str|Path, # Folder that `train_models` wrote, or its results.json
@@ -89,7 +101,9 @@ def load_results(
     path = path if path.suffix == ".json" else path/"results.json"
     d = _read_json(path, _RESULTS, ("models", "lower_is_better", "setup"))
     rows = [{**r, "path": str(_sibling(path, r.get("path")))} for r in d["models"]]
-    return Results(rows, d["lower_is_better"], path.parent, d["setup"])
+    out = Results(rows, d["lower_is_better"], path.parent, d["setup"])
+    out.strategy = d.get("strategy", "serial")
+    return out
 
 # %% ../../nbs/35_ensemble.ipynb #f1182a0e
 def _model_folds(fy:FoldYielder, i:int, n_models:int, excl:Sequence[int], unique:bool)->tuple[list[int], int|None]:
@@ -107,22 +121,389 @@ def _model_folds(fy:FoldYielder, i:int, n_models:int, excl:Sequence[int], unique
     return [j for j in folds if j != val], val
 
 # %% ../../nbs/35_ensemble.ipynb #1042aa5a
-def _train_one(fy:FoldYielder, i:int, builder:ModelBuilder, folds:tuple, args:Mapping, cbs:list[Callback], metrics:list[EvalMetric], seed:int|None
-               )->dict[str, Any]:
-    "Train and save model i, and sum up how it went"
-    start, (trn, val) = time.perf_counter(), folds
-    log, best = cbs[-2], cbs[-1]
-    model = Model(builder, seed=child_seed(seed, "model", i))
-    model.fit(fy=fy, trn_idxs=trn, val_idx=val, cbs=[*cbs, *metrics], seed=child_seed(seed, "train", i),
-              **args | {"cb_savepath": args["cb_savepath"]/str(i)})
-    at = (best.best_epoch if isinstance(best, SaveBest) and best.auto_reload else len(log.history["valid"])) - 1
-    scores = {"loss": log.history["valid"][at], **{m.name: log.history[m.name][at] for m in metrics}}
-    path = model.save(args["cb_savepath"].parent/f"model_{i}", overwrite=True)
-    return {"id": i, "path": str(path), "data": fy.content_id(), "val_idx": val, "trn_idxs": list(trn),
-            "epochs": len(log.history["valid"]), "best_epoch": at + 1, **scores,
-            "seconds": round(time.perf_counter()-start, 2), "history": log.history}
+@dataclass
+class _Task:
+    "What the models of one training have in common"
+    fy:FoldYielder
+    builder:ModelBuilder
+    folder:Path
+    args:dict # Arguments of `Model.fit` that are the same for all
+    plans:dict # Model -> folds to train on, fold to validate on
+    makers:tuple # Of callbacks, of metrics
+    patience:int|None
+    save_best:bool
+    seed:int|None
+    verbose:int
+    live:bool
+    checkpoint:dict|None # 'every' and 'resume' of `Model.fit`; None: no checkpoints
+
+    def callbacks(self, i:int)->tuple[list[Callback], list[EvalMetric]]:
+        "New callbacks and metrics for model i; the last two are the log and what keeps the best epoch"
+        log = MetricLogger(self.live, self.verbose > 1, f"model {i} · ")
+        own = [c() for c in self.makers[0]] + ([] if self.patience is None else [EarlyStopping(self.patience)])
+        return [*own, log, SaveBest(auto_reload=self.save_best)], as_callbacks([m() for m in self.makers[1]])
+
+# %% ../../nbs/35_ensemble.ipynb #0d4f416d
+class _Job:
+    "One model in training"
+    def __init__(self, task:_Task, i:int, fy:FoldYielder|None=None):
+        self.task, self.id, self.start = task, i, time.perf_counter()
+        (self.cbs, self.metrics), (self.trn, self.val) = task.callbacks(i), task.plans[i]
+        self.model = Model(task.builder, seed=child_seed(task.seed, "model", i))
+        self.args = dict(fy=fy or task.fy, trn_idxs=self.trn, val_idx=self.val, cbs=[*self.cbs, *self.metrics], seed=child_seed(task.seed, "train", i),
+                         cb_savepath=task.folder/"callbacks"/str(i), **task.args)
+        self.checkpoint = {} if task.checkpoint is None else {"checkpoint": task.folder/"checkpoints"/str(i), **task.checkpoint}
+
+    def fit(self)->dict[str, Any]:
+        "Train alone"
+        self.model.fit(**self.args, **self.checkpoint)
+        return self.row()
+
+    def row(self)->dict[str, Any]:
+        "Save the model, and sum up how it went"
+        log, best = self.cbs[-2:]
+        at = (best.best_epoch if best.auto_reload else len(log.history["valid"])) - 1
+        scores = {"loss": log.history["valid"][at], **{m.name: log.history[m.name][at] for m in self.metrics}}
+        if best.auto_reload and best.best_name != "network":  # An average of weights was better than those of any epoch
+            fy, scores["loss"] = self.args["fy"], best.best_loss
+            scores |= {m.name: float(m.evaluate_model(self.model, fy, self.val)) for m in self.metrics}
+        path = self.model.save(self.task.folder/f"model_{self.id}", overwrite=True)
+        return {"id": self.id, "path": str(path), "data": self.task.fy.content_id(), "val_idx": self.val, "trn_idxs": list(self.trn),
+                "epochs": len(log.history["valid"]), "best_epoch": at + 1, **scores,
+                "seconds": round(time.perf_counter()-self.start, 2), "history": log.history}
+
+def _old_checkpoint(task:_Task, i:int)->None:
+    "Remove the checkpoint of a model that needs it no more"
+    at = task.folder/"checkpoints"/str(i)
+    (at/_CHECKPOINT).unlink(missing_ok=True)
+    for p in (at, at.parent):
+        with suppress(OSError): p.rmdir()  # Only if nothing else is in it
+
+def _serial(task:_Task, ids:Sequence[int], done:Callable[[dict], None])->None:
+    "Train one model after another"
+    for i in ids: done(_Job(task, i).fit())
 
 # %% ../../nbs/35_ensemble.ipynb #b560c784
+class _Lane:
+    "A model that trains beside others"
+    def __init__(self, job:_Job):
+        self.job, self.model, self.error, self.ended, at = job, job.model, None, False, job.checkpoint
+        saved = _read_checkpoint(at["checkpoint"], at["resume"]) if at else None
+        self.fp, self.call = job.model._begin(**job.args)
+        if at: self.fp.run.keeper = job.model._keep(self.fp, at["checkpoint"], at["every"], saved)
+        self.batches = job.model._training(self.fp, self.call)
+        self.rng = torch.Generator(job.model.device).manual_seed(child_seed(self.fp.seed, "fit"))
+
+    def tell(self, event:str)->None:
+        "Call an event; who fails is left behind"
+        if self.error is not None: return
+        try: self.call(event)
+        except Exception as e: self.error = e
+
+    def next(self)->bool:
+        "Go to the next batch; False at the end"
+        try:
+            if self.error is not None: raise self.error
+            with self._generator(): next(self.batches)
+            if self.fp.net is not self.model.model: raise OptionError("a callback that says stackable replaces fp.net, which a stack does not use")
+            return True
+        except StopIteration: self.end(None)
+        except (Exception, SystemExit) as e: self.end(e)
+        return False
+
+    @contextmanager
+    def _generator(self)->Iterator[None]:
+        "Where checkpoints are written and read, torch's generator is that of this model"
+        if self.fp.run.keeper is None: yield; return
+        torch.set_rng_state(self.rng.get_state())
+        try: yield
+        finally: self.rng.set_state(torch.get_rng_state())
+
+    def end(self, error:BaseException|None)->None:
+        "The end of the training, good or bad"
+        if self.ended: return
+        self.error = self.fp.error = error; self.ended = True
+        try: self.batches.close(); self.model._finish(self.fp)
+        except Exception as e: self.error = error or e
+
+# %% ../../nbs/35_ensemble.ipynb #f06f4e10
+def _lockstep(task:_Task, ids:Sequence[int], done:Callable[[dict], None])->None:
+    "Train models side by side; one that fails does not stop the others, and its error is raised at the end"
+    lanes = []
+    try:
+        with seeded(child_seed(task.seed, "stack")), torch.enable_grad():
+            for i in ids: lanes.append(_Lane(_Job(task, i, copy.copy(task.fy) if hasattr(task.fy, "set_pass") else task.fy)))
+            with _on_sigterm(_Keepers(lanes) if task.checkpoint else None):
+                live = _advance(lanes, done)
+                while live: live = _together(live, done)
+    except BaseException as e:
+        for l in lanes: l.end(e)
+        raise
+    failed = [l for l in lanes if l.error is not None]
+    for l in failed: l.error.add_note(f"train_models: this was model {l.job.id}")
+    if failed: raise failed[0].error
+
+# %% ../../nbs/35_ensemble.ipynb #707b8004
+class _Keepers:
+    "All keepers of checkpoints as one: a signal reaches all"
+    def __init__(self, lanes:list[_Lane]): object.__setattr__(self, "all", [l.fp.run.keeper for l in lanes])
+    def __getattr__(self, name:str): return any(getattr(k, name) for k in self.all)
+    def __setattr__(self, name:str, value:Any):
+        for k in self.all: setattr(k, name, value)
+
+def _advance(lanes:list[_Lane], done:Callable[[dict], None])->list[_Lane]:
+    "All to their next batch; gives those that have one, and the rows of those that are at their end to `done`"
+    live = [l for l in lanes if l.next()]
+    if len(live) < len(lanes):
+        for l in lanes:
+            if isinstance(l.error, SystemExit): raise l.error
+            if l.ended and l.error is None: done(l.job.row())
+    return live
+
+def _together(lanes:list[_Lane], done:Callable[[dict], None])->list[_Lane]:
+    "Train until one of the models is at its end; gives the others"
+    stack = stack_nets([l.model.model for l in lanes], [l.rng for l in lanes])
+    steps, vector = StackedStep(stack, [l.model.opt for l in lanes]), per_event_loss([l.model.loss for l in lanes])
+    try:
+        while True:
+            if any(l.fp.batch == 0 for l in lanes): stack.link(); steps.link()
+            groups = {}
+            for i, l in enumerate(lanes):
+                l.tell("on_batch_begin")
+                if l.fp.last: l.fp.update = True
+                if l.fp.batch == 0 or not hasattr(l, "mode"): l.mode = stack.mode(i)
+                if l.error is None: groups.setdefault((l.fp.x.shape, l.fp.y.shape, l.fp.w is None, l.mode), []).append(i)
+            for rows in groups.values(): _stacked_batch(stack, steps, lanes, rows, vector)
+            if len(live := _advance(lanes, done)) < len(lanes): return live
+    finally: stack.release()
+
+# %% ../../nbs/35_ensemble.ipynb #4afd8bea
+def _stacked_batch(stack:StackedNet, steps:StackedStep, lanes:list[_Lane], rows:list[int], vector:bool)->None:
+    "One batch of some lanes"
+    some = [lanes[i] for i in rows]
+    fps = [l.fp for l in some]
+    stack.sync(rows[0])
+    out = stack(torch.stack([fp.x for fp in fps]), rows)
+    losses = _losses(out, fps, vector and all(fp.loss_func is l.model.loss for fp, l in zip(fps, some)))
+    for l in some: l.tell("on_forwards_end")
+    for l in some:
+        if l.call.hooks["on_backwards_begin"]:
+            if not l.fp.pending: l.model.opt.zero_grad()
+            l.tell("on_backwards_begin")
+    add = [fp.pending for fp in fps]
+    untouched = losses is not None and all(l.error is None and l.fp.loss_val is v for l, v in zip(some, losses[1]))
+    grads = stack.backward(losses[0].sum() if untouched else [l.fp.loss_val for l in some if l.error is None], rows, add)
+    for l in some: l.tell("on_backwards_end"); l.fp.pending = True
+    movers = [i for i, l in zip(rows, some) if l.fp.update and l.error is None]
+    plain = movers == rows and not any(add) and not any(l.call.hooks["on_backwards_end"] for l in some)
+    steps.step(movers, grads if plain else None)
+    for i in movers: lanes[i].fp.step += 1; lanes[i].fp.pending = False
+    for l in some: l.tell("on_batch_end")
+
+def _losses(out:Tensor, fps:Sequence[FitParams], vector:bool)->tuple[Tensor, list]|None:
+    "Put output and loss of each model where its callbacks find them; gives the losses together, if they were found so"
+    for fp, pred in zip(fps, out.unbind(0)): fp.y_pred, fp.loss_wgt = pred, 1. if getattr(fp.loss_func, "per_batch", False) else float(len(fp.y))
+    if fps[0].run.owns: return None
+    if not vector:
+        for fp in fps: fp.loss_val = _batch_loss(fp.loss_func, fp.y_pred, fp.y, fp.w, fp.mean_wgt)
+        return None
+    w = None if fps[0].w is None else torch.stack([fp.w for fp in fps])
+    if w is not None and (w.dim() != 3 or w.shape[2] != 1): return _losses(out, fps, False)
+    mean_wgt = None if w is None else torch.tensor([fp.mean_wgt for fp in fps], device=w.device)
+    all_ = stacked_loss(fps[0].loss_func, out, torch.stack([fp.y for fp in fps]), w, mean_wgt)
+    each = all_.unbind(0)
+    for fp, v in zip(fps, each): fp.loss_val = v
+    return all_, each
+
+# %% ../../nbs/35_ensemble.ipynb #8e40e8d0
+def _work(pipe:Any, task:_Task, run:Callable)->None:
+    "The life of a worker: lists of models come in, their rows go out"
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Whoever interrupts the parent has it end its workers
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_follow, args=(parent_process(),), daemon=True).start()
+    try:
+        task = replace(task, fy=copy.copy(task.fy))  # Opens its files for itself
+        torch.zeros(1, requires_grad=True).sum().backward()
+        pipe.send(("ready", None))
+        while (ids := pipe.recv()) is not None:
+            try: run(task, ids, lambda row: pipe.send(("row", row)))
+            except Exception as e:
+                text = "".join(traceback.format_exception(e))
+                pipe.send(("error", (type(e).__name__, str(e), getattr(e, "__notes__", []), text)))
+            else: pipe.send(("free", None))
+    except (EOFError, OSError): pass  # The parent is gone
+
+# %% ../../nbs/35_ensemble.ipynb #05ed08fa
+def _follow(parent:Any)->None:
+    "Not to outlive one's parent, though a training may write its checkpoint"
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+@contextmanager
+def _nameless_main()->Iterator[None]:
+    "Hide the caller's script from processes that start: they would run it"
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try: yield
+    finally: sys.modules["__main__"] = main
+
+@contextmanager
+def _term_raises(on:bool)->Iterator[None]:
+    "SIGTERM as an exception, so that workers are told"
+    if not on or threading.current_thread() is not threading.main_thread(): yield; return
+    old = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try: yield
+    finally: signal.signal(signal.SIGTERM, signal.SIG_DFL if old is None else old)
+
+def _method()->str:
+    "How processes start: as copies of this one where that is safe, as PyTorch's own loaders do, else anew"
+    return "spawn" if sys.platform != "linux" else "forkserver" if torch.cuda.is_available() else "fork"
+
+# %% ../../nbs/35_ensemble.ipynb #38ce0de4
+class _Worker:
+    "A worker as its parent sees it"
+    def __init__(self, task:_Task, run:Callable):
+        ctx = get_context(how := _method())
+        if how == "forkserver": ctx.set_forkserver_preload(["lumin_nb.train.ensemble", "torch._dynamo"])  # What the first optimiser imports, too
+        self.pipe, other = ctx.Pipe()
+        self.process, self.ids, self.busy = ctx.Process(target=_work, args=(other, task, run), daemon=True), [], False
+        try:
+            with _nameless_main() if how != "fork" else nullcontext(), warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # Of threads beside a fork: the worker shows that it can work before it gets any
+                self.process.start()
+        except BaseException: self.pipe.close(); raise
+        finally: other.close()
+
+    def ready(self)->None:
+        "Wait until it can work; raises an error if it cannot"
+        if not self.pipe.poll(60): raise DataError("it does not answer")
+        self.pipe.recv()
+
+    def give(self, ids:Sequence[int]|None)->None:
+        "Hand over models, or None for the end of the day"
+        self.ids, self.busy = list(ids or []), ids is not None
+        with suppress(OSError): self.pipe.send(ids)
+
+    def stop(self, patience:float)->None:
+        "End the process: by asking, by SIGTERM, by SIGKILL"
+        if not self.busy: self.give(None)
+        for end, seconds in ((lambda: None, 0 if self.busy else 2), (self.process.terminate, patience), (self.process.kill, None)):
+            end(); self.process.join(seconds)
+            if not self.process.is_alive(): break
+        self.pipe.close()
+
+# %% ../../nbs/35_ensemble.ipynb #5c155e85
+def _error(worker:_Worker, said:tuple|None)->Exception:
+    "What went wrong in a worker, as an error of the same class if it is one of ours"
+    names = ", ".join(map(str, worker.ids))
+    if said is None:
+        worker.process.join(2)
+        return DataError(f"model {names}: the process that trained it ended without a word (exit code {worker.process.exitcode}; "
+                         "-9: it was killed, perhaps for memory)")
+    kind, text, notes, trace = said
+    cls = next((c for c in (FeatureError, OptionError, ShapeError, DataError, FoldFileError, ExtraError) if c.__name__ == kind), None)
+    e = (cls or DataError)(text if cls else f"{kind}: {text}")
+    for n in [*(notes or [f"train_models: this was model {names}"]), f"In its process:\n{trace}"]: e.add_note(n)
+    return e
+
+def _processes(task:_Task, chunks:Sequence[Sequence[int]], done:Callable[[dict], None], workers:list[_Worker])->None:
+    "Let workers train lists of models; those of one that fails are left out, and its error is raised at the end"
+    todo, failed = list(chunks), []
+    try:
+        for w in workers: w.give(todo.pop(0) if todo else None)
+        while busy := {w.pipe: w for w in workers if w.busy}:
+            for pipe in wait(list(busy)):
+                w = busy[pipe]
+                try: what, said = pipe.recv()
+                except (EOFError, OSError): what, said = "dead", None
+                if what == "row": w.ids.remove(said["id"]); done(said); continue
+                if what != "free": failed.append(_error(w, said))
+                w.give(todo.pop(0) if todo and what != "dead" else None)
+    finally:
+        for w in workers: w.stop(2 if task.checkpoint is None else 30)
+    if todo: failed[0].add_note(f"train_models: no process is left to train model {', '.join(str(i) for c in todo for i in c)}")
+    if failed: raise failed[0]
+
+# %% ../../nbs/35_ensemble.ipynb #0c31d841
+def _no_stack(task:_Task, ids:Sequence[int])->str|None:
+    "Why these models cannot train side by side; None if they can"
+    if len(ids) < 2: return "there is only one model"
+    if task.checkpoint is not None and get_device().type != "cpu": return "on a GPU, checkpoints within a training are written by models that train alone"
+    cbs, metrics = task.callbacks(ids[0])
+    for c in [*cbs, *metrics]:
+        if not c.stackable: return f"the callback {type(c).__name__} is not marked stackable"
+    return why_not(*(task.builder.build_model(s) for s in (0, 1)))
+
+def _widest(task:_Task)->tuple[int, int]:
+    "Largest number of values per event that a layer of the network gives, and number of parameters"
+    shapes = [p.shape for p in task.builder.build_model(0).parameters()]
+    return max((s[0] for s in shapes if len(s) > 1), default=1), sum(s.numel() for s in shapes)
+
+def _side_by_side(task:_Task, share:int)->int:
+    "How many models to stack: as many as keep a layer's output in the processor's memory; on a GPU all"
+    room = share if get_device().type == "cuda" else _ROOM//(min(task.args["bs"], max(task.fy.fld_szs))*_widest(task)[0])
+    return max(1, min(share, room))
+
+def _seconds(task:_Task, ids:Sequence[int], stacked:bool)->float:
+    "Rough time that the training takes on one core: so much for each step, so much for each event and parameter"
+    bs, (_, n_par), epochs = task.args["bs"], _widest(task), task.args["n_epochs"]
+    if task.patience is not None: epochs = min(epochs, 3*task.patience)
+    sizes = [task.fy.fld_szs[j] for i in ids for j in task.plans[i][0]]
+    return epochs*sum(max(n//bs, 1)*(1.5e-4 if stacked else 1e-3) + 1.2e-10*n_par*n for n in sizes)
+
+# %% ../../nbs/35_ensemble.ipynb #3c962e26
+_ROOM = 2**18  # Values that a layer may give for a batch of all models
+
+def _cores()->int: return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+def _choose(strategy:str, task:_Task, ids:list[int], n_workers:int|None)->tuple[str, int, int, list[str]]:
+    "Which way to go: strategy, models per stack (1: none), processes (0: none), and what there is to say about it"
+    choose(strategy, ("auto", "serial", "stacked", "processes"), "strategy")
+    n, why = min(n_workers or _cores(), len(ids)), None if strategy in ("serial", "processes") else _no_stack(task, ids)
+    if strategy == "stacked":
+        if why: return "serial", 1, 0, [f"not stacked, but one by one: {why}"]
+        return "stacked", max(_side_by_side(task, len(ids)), 2), 0, []
+    if strategy == "processes": return "processes", 1, n, []
+    if strategy == "serial" or len(ids) < 2: return "serial", 1, 0, []
+    gpu = get_device().type == "cuda"
+    k = 1 if why else _side_by_side(task, -(-len(ids)//n))
+    took = _seconds(task, ids, k > 1)
+    here = took/min(torch.get_num_threads(), _cores())**.6  # Threads help, but not as much as processes
+    if n < 2 or gpu or took/n + _start_time() > here:
+        k = 1 if why else _side_by_side(task, len(ids))
+        return ("stacked" if k > 1 else "serial"), k, 0, []
+    return ("processes of stacks" if k > 1 else "processes"), k, n, []
+
+def _start_time()->float:
+    "Seconds that processes need to start; less, if they are copies of one that is there"
+    server = sys.modules.get("multiprocessing.forkserver")
+    return .3 if _method() == "fork" or server is not None and getattr(server._forkserver, "_forkserver_pid", None) is not None else 5.
+
+def _split(ids:Sequence[int], k:int, n:int=1)->list[list[int]]:
+    "Lists of at most k models, as many for each of n"
+    return [c.tolist() for c in np.array_split(list(ids), n*-(-len(ids)//(n*k))) if len(c)]
+
+# %% ../../nbs/35_ensemble.ipynb #835e57ad
+def _run(how:str, k:int, n:int, task:_Task, ids:list[int], done:Callable[[dict], None])->tuple[str, list[str]]:
+    "Train, the chosen way; gives the way that it was, and what there is to say about it"
+    run, said = _lockstep if k > 1 else _serial, []
+    if n:
+        workers = []
+        try:
+            for _ in range(n): workers.append(_Worker(replace(task, live=False), run))
+            for w in workers: w.ready()
+        except Exception as e:
+            for w in workers: w.stop(0)
+            only = ", ".join(dict.fromkeys(re.findall(r"__main__\.(\w+)", str(e))))
+            why = f"{only} lives in this notebook or script, not in a module" if only else f"{type(e).__name__}: {e}"
+            how, n, said = "stacked" if k > 1 else "serial", 0, [f"not in processes, but in this one: no other could take it ({why})"]
+    if n:
+        with _term_raises(task.checkpoint is not None): _processes(task, _split(ids, k, n), done, workers)
+    else:
+        for chunk in _split(ids, k): run(task if k == 1 else replace(task, live=False), chunk, done)
+    return how, said
+
+# %% ../../nbs/35_ensemble.ipynb #f435a1b3
 def train_models(
     fy:FoldYielder, # Training data
     n_models:int, # Models to train
@@ -138,30 +519,52 @@ def train_models(
     start_model_id:int=0, # Number of the first model
     excl_idxs:Sequence[int]=(), # Folds that no model sees
     unique_trn_idxs:bool=False, # Each model on folds of its own?
-    live_fdbk:bool|None=None, # Growing plot of the current model? None: in a notebook
+    live_fdbk:bool|None=None, # Growing plot of the current model? None: in a notebook, for models that train alone
     savepath:str|Path="train_weights", # Folder for models and results
     seed:int=0, # Seed of everything; each model derives its own
     resume:bool=False, # Continue an interrupted training of the same folder: models that are there are kept
     overwrite:bool=False, # Replace the models of an earlier training in that folder?
     verbose:int=1, # 0: nothing but a bar, 1: a line per model, 2: a line per epoch
+    checkpoint:bool=False, # Checkpoints within the training of each model, so that `resume` goes on in the middle of one?
+    every:int|None=None, # Updates between checkpoints; None for one at the end of each epoch
+    strategy:str="serial", # 'serial': one after another; 'stacked': as one batched network; 'processes': on several cores; 'auto': what is fastest
+    n_workers:int|None=None, # Processes, where there are some; None: one per core
 )->Results: # One dictionary per model; `Ensemble.from_results` makes an ensemble of them
     "Train several models, each with its own validation fold; raises `FoldFileError` if the folder holds a training already"
     results = _start(folder := Path(savepath), _setup(fy, bs, n_epochs, model_builder, seed), resume, overwrite)
-    args = {"n_epochs": n_epochs, "bs": bs, "train_on_weights": train_on_weights, "bulk_move": bulk_move, "cb_savepath": folder/"callbacks"}
     todo = _todo(results, start_model_id, n_models)
-    plans = {i: _model_folds(fy, i, n_models, excl_idxs, unique_trn_idxs) for i in todo}
+    task = _Task(fy, model_builder, folder.absolute(), {"n_epochs": n_epochs, "bs": bs, "train_on_weights": train_on_weights, "bulk_move": bulk_move},
+                 {i: _model_folds(fy, i, n_models, excl_idxs, unique_trn_idxs) for i in todo}, (list(cb_partials or []), list(metric_partials or [])),
+                 patience, save_best, seed, verbose, in_notebook() if live_fdbk is None else live_fdbk,
+                 {"every": every, "resume": resume} if checkpoint else None)
+    if every is not None and not checkpoint: raise OptionError("every: updates between checkpoints; say checkpoint=True, too")
+    if overwrite and not resume:
+        for i in todo: _old_checkpoint(task, i)
+    for m in metric_partials or []: results.lower_is_better |= {(new := m()).name: new.lower_is_better}
+    return _train(task, todo, results, strategy, n_workers)
+
+# %% ../../nbs/35_ensemble.ipynb #66bf9e60
+def _train(task:_Task, todo:list[int], results:Results, strategy:str, n_workers:int|None)->Results:
+    "Train what is to be trained, and note down each model when it is done"
+    how, k, n, said = _choose(strategy, task, todo, n_workers)
+    bar = progress((), "Models", len(todo))
+    def done(row):
+        results[:] = sorted([*results, {**row, "path": str(results.folder/Path(row["path"]).name)}], key=lambda r: r["id"])
+        results.save(results.folder/"results.json")
+        if task.checkpoint is not None: _old_checkpoint(task, row["id"])
+        if task.verbose: tqdm.write(results.line(row))
+        bar.update()
     try:
-        for i in progress(todo, desc="Models"):
-            metrics = as_callbacks([m() for m in metric_partials or []])
-            results.lower_is_better |= {m.name: m.lower_is_better for m in metrics}
-            log = MetricLogger(in_notebook() if live_fdbk is None else live_fdbk, verbose > 1, f"model {i} · ")
-            cbs = [*(c() for c in cb_partials or []), *([] if patience is None else [EarlyStopping(patience)]), log, SaveBest(auto_reload=save_best)]
-            results.append(row := _train_one(fy, i, model_builder, plans[i], args, cbs, metrics, seed))
-            results.save(folder/"results.json")
-            if verbose: tqdm.write(results.line(row))
+        if todo:
+            results.strategy = how
+            was, more = _run(how, k, n, task, todo, done)
+            results.notes = [*said, *more]
+            if was != how: results.strategy = was; results.save(results.folder/"results.json")
+        for line in results.notes: tqdm.write(f"train_models: {line}")
     except BaseException as e:
-        e.add_note(_kept(results, len({r["id"] for r in results} | set(todo)), folder))
+        e.add_note(_kept(results, len({r["id"] for r in results} | set(todo)), results.folder))
         raise
+    finally: bar.close()
     return results
 
 # %% ../../nbs/35_ensemble.ipynb #068fcdcd
@@ -235,6 +638,18 @@ def _repr_html_(self:Ensemble)->str:
     return pd.DataFrame(rows).to_html(index=False, float_format="%.4g")
 Ensemble._repr_html_ = _repr_html_
 
+_SNAPSHOT = {"n_cycles": None, "patience": 0, "load_cycles_only": True, "weighting_pwr": 0.}
+
+def _snapshots(row:Mapping[str, Any], args:Mapping[str, Any])->list[tuple[dict, float]]:
+    "A model at the ends of its cycles, the last first, each with its weight; before them the model itself, if it takes part"
+    path = Path(row["path"])
+    files = cycle_files(path.parent/"callbacks"/str(row["id"]))
+    last = len(files) - args["patience"]
+    if last < 1: raise OptionError(f"snapshot_args: patience {args['patience']} leaves none of the {len(files)} cycles of {path.name}")
+    chosen = range(max(0, last - (args["n_cycles"] or last)), last)
+    out = [{**row, "path": str(files[k][0]), "cycle": k, "loss": files[k][1]} for k in chosen] + ([] if args["load_cycles_only"] else [dict(row)])
+    return [(r, (n + 1)**args["weighting_pwr"]) for n, r in enumerate(out)][::-1]
+
 def ensemble_from_results(
     results:Results, # What `train_models` gave
     size:int|None=None, # Number of models, the best ones; None for all
@@ -243,6 +658,7 @@ def ensemble_from_results(
     weighting:str="reciprocal", # 'reciprocal': by that score; 'uniform': equal weights
     higher_metric_better:bool|None=None, # Direction of the score; None: as the results know
     custom:Mapping[str, Any]|None=None, # Your own classes by name, if the recipe uses some
+    snapshot_args:Mapping[str, Any]|None=None, # Models at the ends of their cycles: 'n_cycles', 'patience', 'load_cycles_only', 'weighting_pwr'; see below
 )->Ensemble: # Best model first
     "The best models of a training, weighted; raises `OptionError` for more models than there are, `FeatureError` for an unknown metric"
     need(metric, [k for k in results.lower_is_better if all(k in r for r in results)], "the results", "score")
@@ -253,10 +669,39 @@ def ensemble_from_results(
     best = sorted(results, key=lambda r: r[metric] if lower else -r[metric])[:size]
     score = np.array([r[metric] for r in best])
     if weighting == "reciprocal" and (score <= 0).any(): raise OptionError(f"weighting: '{metric}' is not positive for all models; use 'uniform'")
-    wgts = None if weighting == "uniform" else 1/score if lower else score
-    return Ensemble([Model.from_save(r["path"], model_builder, custom) for r in best], wgts, results=best)
+    wgts = np.ones(size) if weighting == "uniform" else 1/score if lower else score
+    args = None if snapshot_args is None else _SNAPSHOT | {choose(k, _SNAPSHOT, "snapshot_args"): v for k, v in snapshot_args.items()}
+    rows = [(r, w*v) for b, w in zip(best, wgts) for r, v in ([(b, 1.)] if args is None else _snapshots(b, args))]
+    return Ensemble([Model.from_save(r["path"], model_builder, custom) for r, _ in rows], [w for _, w in rows], results=[r for r, _ in rows])
 
 Ensemble.from_results = staticmethod(ensemble_from_results)
+
+# %% ../../nbs/35_ensemble.ipynb #1760e211
+@patch
+def append(
+    self:Ensemble,
+    model:Model, # Another model of the same inputs and outputs
+    weight:float|None=None, # Its weight, where the others sum to one; None for the mean of the others
+    result:Mapping[str, Any]|None=None, # What is known of it
+)->None:
+    "Take in another model; raises `OptionError` for a weight that is negative"
+    weight = 1/len(self) if weight is None else weight
+    new = Ensemble([*self.models, model], [*self.weights, weight],
+                   results=[*self.results, result] if result is not None and len(self.results) == len(self) else None)
+    self.models, self.weights, self.results = new.models, new.weights, new.results
+
+@patch
+def pop(
+    self:Ensemble,
+    i:int=-1, # Which one; the last
+)->Model: # The model
+    "Take a model out; raises `OptionError` if it is the only one"
+    if len(self) == 1: raise OptionError("pop: an ensemble needs at least one model")
+    rows = list(self.results) if len(self.results) == len(self) else []
+    if rows: rows.pop(i)
+    model, rest = self.models.pop(i), np.delete(self.weights, i)
+    self.weights, self.results = rest/rest.sum(), rows
+    return model
 
 # %% ../../nbs/35_ensemble.ipynb #473e35ce
 @patch

@@ -6,9 +6,12 @@
 __all__ = ['Model', 'model_from_save']
 
 # %% ../../nbs/31_model.ipynb #406e0d3a
-import json
+import json, math, operator, signal, sys, threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +21,20 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import update_bn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionError, ShapeError, atomic_path, child_seed, get_device, make_rng,
                            need, patch, seeded, to_np)
 from ..data.batch import BatchYielder
-from ..data.yielder import FoldYielder
+from ..data.yielder import FoldYielder, _n_bytes
 from ..nn.builder import ModelBuilder
 from ..nn.head import AbsHead
-from ..nn.loss import OwnWeightsLoss
+from ..nn.loss import OwnWeightsLoss, WeightedBCE, WeightedMAE, WeightedMSE
 from ..ragged import Ragged
+from ..state import load_state, save_state
 from .callback import Callback, Caller, FitParams, PredHandler, as_callbacks
 
 # %% ../../nbs/31_model.ipynb #faf5151c
@@ -86,15 +94,16 @@ def __repr__(self:Model):
 # %% ../../nbs/31_model.ipynb #7bd495f5
 @patch
 def get_lr(self:Model)->float:
-    "Learning rate of the first parameter group"
-    return self.opt.param_groups[0]["lr"]
+    "Learning rate: that of the first parameter group, without its `lr_scale`"
+    g = self.opt.param_groups[0]
+    return g["lr"]/g.get("lr_scale", 1.)
 @patch
 def set_lr(
     self:Model,
     lr:float, # New learning rate
 )->None:
-    "Set the learning rate of every parameter group"
-    for g in self.opt.param_groups: g["lr"] = float(lr)
+    "Set the learning rate of every parameter group, times the group's `lr_scale`"
+    for g in self.opt.param_groups: g["lr"] = float(lr)*g.get("lr_scale", 1.)
 @patch
 def get_mom(self:Model)->float|None:
     "Momentum, or beta_1 of Adam, of the first parameter group; None for an optimiser without"
@@ -111,65 +120,244 @@ def set_mom(
         elif g.get("momentum"): g["momentum"] = float(mom)
 
 # %% ../../nbs/31_model.ipynb #97c48b34
+_ONE_OP = {WeightedBCE: F.binary_cross_entropy_with_logits, WeightedMSE: F.mse_loss, WeightedMAE: F.l1_loss}  # Means over all elements
+_TAKES_WGT = {WeightedBCE}  # ... with weights inside
+
 def _batch_loss(loss:nn.Module, pred:Tensor, y:Tensor, w:Tensor|None, mean_wgt:float)->Tensor:
     "Loss of a batch, shape (): the weighted sum over the number of events times the mean weight of all events"
+    f = _ONE_OP.get(type(loss))
+    if f is not None and pred.shape == y.shape:  # Small batches are as fast as their number of operations is small
+        if w is None: return f(pred, y)
+        if w.dim() == 2 and len(w) == len(y) and w.shape[1] == 1:
+            if mean_wgt != 1: w = w*(1/mean_wgt)
+            return f(pred, y, w) if type(loss) in _TAKES_WGT else (f(pred, y, reduction="none")*w).mean()
     if w is None: return loss(pred, y, None)
     own = isinstance(loss, OwnWeightsLoss) and not loss.takes_norm  # A user's function gets weights with mean one
     return loss(pred, y, w/mean_wgt) if own else loss(pred, y, w, norm=len(y)*mean_wgt)
 
 @patch
 def _fit_batch(self:Model, fp:FitParams, call:Caller, owns_loss:bool)->None:
-    "Forward, loss and, in training, one step of the optimiser"
+    "One training batch: forward, loss, backward, and a step of the optimiser unless gradients are added up"
     call("on_batch_begin")
-    fp.y_pred, fp.loss_wgt = self.model(fp.x), float(len(fp.y))
+    if fp.last: fp.update = True
+    fp.y_pred, fp.loss_wgt = fp.net(fp.x), 1. if fp.run.per_batch else float(len(fp.y))
     if not owns_loss: fp.loss_val = _batch_loss(fp.loss_func, fp.y_pred, fp.y, fp.w, fp.mean_wgt)
     call("on_forwards_end")
-    if fp.state == "train":
-        self.opt.zero_grad(set_to_none=True)
-        call("on_backwards_begin")
-        fp.loss_val.backward()
-        call("on_backwards_end")
-        self.opt.step()
-        fp.step += 1
+    if not fp.pending: self._zero_grad()
+    call("on_backwards_begin")
+    fp.loss_val.backward()
+    call("on_backwards_end")
+    fp.pending = True
+    if fp.update: self._update(fp)
     call("on_batch_end")
+
+@patch
+def _zero_grad(self:Model)->None:
+    "Let go of gradients, as `opt.zero_grad()` does"
+    for g in self.opt.param_groups:
+        for p in g["params"]: p.grad = None
+
+@patch
+def _update(self:Model, fp:FitParams)->None:
+    "Move the parameters"
+    self.opt.step()
+    fp.step, fp.pending = fp.step + 1, False
+
+# %% ../../nbs/31_model.ipynb #58cb17aa
+@dataclass(slots=True)
+class _Run:
+    "What the loop keeps for itself during a training"
+    idxs:list[int] # Training folds in the order of the caller
+    trn_wgt:float # Their mean event weight
+    val_wgt:float # That of the validation fold
+    by_args:dict # Arguments of every `BatchYielder`
+    owns:bool # Does a callback own the loss?
+    per_batch:bool # Is the loss one quantity of a whole batch?
+    outer:FitParams|None # State of the training around this one
+    begun:list = field(default_factory=list) # Callbacks whose `on_train_begin` was called
+    fold:int = 0 # Training folds done in this epoch
+    sums:list = field(default_factory=list) # Sum of losses, and of what they count, of each of them
+    losses:list = field(default_factory=list) # Losses of the batches of this fold
+    wgts:list = field(default_factory=list) # What each counts
+    val_bs:int|None = 0 # Events per batch of validation; 0: not known yet
+    keeper:Any = None # `_Keeper`, if there are checkpoints
+    mid:dict|None = None # Where in an epoch to go on after an interruption
+
+def _total(losses:Sequence[Tensor], wgts:Sequence[float])->tuple[float, float]:
+    "Weighted sum of the losses of batches, and the sum of the weights"
+    return (math.fsum(map(operator.mul, torch.stack(losses).tolist(), wgts)) if losses else 0.), math.fsum(wgts)
+
+# %% ../../nbs/31_model.ipynb #4d91dbed
+@patch
+def _open_fold(self:Model, fp:FitParams, idx:int, data:Mapping, train:bool)->None:
+    "Put a fold in `fp.by`"
+    fp.fold_idx, args = idx, fp.run.by_args
+    if fp.epoch == 1: self._check_fold(data, f"{fp.fy.name}, fold {idx}")
+    bs = fp.bs if train or not args["bulk_move"] else self._valid_bs(fp, data)
+    fp.by = BatchYielder(**data, bs=bs, shuffle=train, drop_last=train, objective=self.objective,
+                         device=self.device, seed=child_seed(fp.seed, "batches", fp.epoch, idx), **args)
+
+@patch
+def _valid_bs(self:Model, fp:FitParams, data:Mapping)->int|None:
+    "Events per batch of validation: all, unless the network needs too much for them; worked out once"
+    run = fp.run
+    if run.val_bs == 0: run.val_bs = None if run.owns or run.per_batch else self._auto_bs(data["inputs"], 4)
+    return run.val_bs
+
+# %% ../../nbs/31_model.ipynb #ac23c546
+@patch
+def _begin_fold(self:Model, fp:FitParams, call:Caller, idx:int, data:Mapping)->int:
+    "Make a training fold ready; the number of batches done, if it was interrupted"
+    run, keeper = fp.run, fp.run.keeper
+    mid, run.mid, run.losses, run.wgts = run.mid, None, [], []
+    if mid is None: fp.sub_epoch += 1
+    if keeper is not None: keeper.note_fold(fp.cbs, mid)
+    self._open_fold(fp, idx, data, True)
+    fp.resuming = mid is not None
+    call("on_fold_begin")
+    fp.resuming = False
+    if mid is None: return 0
+    run.losses, run.wgts = list(mid["losses"]), mid["wgts"]
+    self._load_parts(fp, keeper.saved)
+    fp.batch = mid["batch"] - 1
+    return len(fp.by) if fp.stop else mid["batch"]
+
+@patch
+def _train_fold(self:Model, fp:FitParams, call:Caller, idx:int, data:Mapping)->Iterator[None]:
+    "All batches of one training fold"
+    run, keeper, done = fp.run, fp.run.keeper, self._begin_fold(fp, call, idx, data)
+    losses, wgts, last = run.losses, run.wgts, len(fp.by) - 1 if run.fold == len(fp.trn_idxs) - 1 else -1
+    for fp.batch, (fp.x, fp.y, fp.w) in islice(enumerate(fp.by), done, None):
+        fp.update, fp.last = True, fp.batch == last
+        yield
+        losses.append(fp.loss_val.detach()); wgts.append(fp.loss_wgt)
+        if keeper is not None and fp.update and keeper.due(fp.step): self._checkpoint(fp, True)
+        if fp.stop: break
+    call("on_fold_end")
+    run.sums.append(_total(losses, wgts))
 
 # %% ../../nbs/31_model.ipynb #c33fe23c
 @patch
-def _fit_fold(self:Model, fp:FitParams, call:Caller, idx:int, data:Mapping, by_args:Mapping)->tuple[Tensor, float]:
-    "All batches of one fold; the sum of their losses and of what they count"
-    fp.fold_idx, train = idx, fp.state == "train"
-    if fp.epoch == 1: self._check_fold(data, f"{fp.fy.name}, fold {idx}")
-    bs = fp.bs if train or not by_args["bulk_move"] else None
-    fp.by = BatchYielder(**data, bs=bs, shuffle=train, drop_last=train, objective=self.objective, device=self.device,
-                         seed=child_seed(fp.seed, "batches", fp.epoch, idx), **by_args)
-    call("on_fold_begin")
-    tot, n, owns = torch.zeros((), device=self.device), 0., any(c.owns_loss for c in fp.cbs)
-    for batch in fp.by:
-        fp.x, fp.y, fp.w = batch
-        self._fit_batch(fp, call, owns)
-        tot += fp.loss_val.detach()*fp.loss_wgt
-        n += fp.loss_wgt
-        if train and fp.stop: break
-    call("on_fold_end")
-    return tot, n
+def _mode(self:Model, fp:FitParams, train:bool)->None:
+    "Network and loss in training or in evaluation"
+    self.model.train(train)
+    if isinstance(fp.loss_func, nn.Module): fp.loss_func.train(train)
 
 @patch
-def _fit_epoch(self:Model, fp:FitParams, call:Caller, state:str, idxs:Sequence[int], by_args:Mapping)->None:
-    "One pass over folds, in training or in validation"
-    fp.state, train = state, state == "train"
-    self.model.train(train)
-    call("on_epoch_begin")
-    sums = []
-    with torch.set_grad_enabled(train or any(c.needs_grad for c in fp.cbs)), closing(fp.fy.prefetch(idxs, train=train)) as folds:
+def _begin_epoch(self:Model, fp:FitParams, call:Caller)->None:
+    "The next epoch, with an order of folds of its own; unless one was interrupted"
+    run, fp.state, fp.mean_wgt = fp.run, "train", fp.run.trn_wgt
+    self._mode(fp, True)
+    if run.mid is None:
+        fp.epoch, run.fold, run.sums = fp.epoch + 1, 0, []
+        fp.trn_idxs = [run.idxs[i] for i in make_rng(child_seed(fp.seed, "folds", fp.epoch)).permutation(len(run.idxs))]
+        call("on_epoch_begin")
+    if hasattr(fp.fy, "set_pass"): fp.fy.set_pass(child_seed(fp.seed, "augment") % 2**40 + fp.epoch)
+
+@patch
+def _train_epoch(self:Model, fp:FitParams, call:Caller)->Iterator[None]:
+    "One pass over the training folds"
+    run = fp.run
+    self._begin_epoch(fp, call)
+    with closing(fp.fy.prefetch(fp.trn_idxs[run.fold:], train=True)) as folds:
         for idx, data in folds:
-            fp.sub_epoch += train
-            sums.append(self._fit_fold(fp, call, idx, data, by_args))
-            if train and fp.stop: break
-    fp.losses[state] = float(sum(t for t, _ in sums))/sum(n for _, n in sums)
-    if not np.isfinite(fp.losses[state]):
-        raise DataError(f"the {state} loss is {fp.losses[state]} in epoch {fp.epoch}: the training diverged. "
+            yield from self._train_fold(fp, call, idx, data)
+            run.fold += 1
+            if fp.stop: break
+    if fp.pending: self._update(fp)
+    self._end_epoch(fp, call, run.sums)
+
+@patch
+def _end_epoch(self:Model, fp:FitParams, call:Caller, sums:Sequence[tuple[float, float]])->None:
+    "The mean loss of the epoch; raises `DataError` if it is not finite"
+    n = math.fsum(n for _, n in sums)
+    fp.losses[fp.state] = loss = math.fsum(t for t, _ in sums)/n if n else math.nan
+    if not math.isfinite(loss):
+        raise DataError(f"the {fp.state} loss is {loss} in epoch {fp.epoch}: the training diverged. "
                         "Lower the learning rate, or look for extreme inputs or weights")
     call("on_epoch_end")
+
+# %% ../../nbs/31_model.ipynb #a4caeb5a
+@patch
+def _valid_epoch(self:Model, fp:FitParams, call:Caller)->None:
+    "One pass over the validation fold"
+    fp.state, fp.mean_wgt, fp.candidates, owns = "valid", fp.run.val_wgt, {}, fp.run.owns
+    self._mode(fp, False)
+    call("on_epoch_begin")
+    losses, wgts = [], []
+    with torch.set_grad_enabled(any(c.needs_grad for c in fp.cbs)):
+        self._open_fold(fp, fp.val_idx, fp.fy.get_fold(fp.val_idx), False)
+        call("on_fold_begin")
+        for fp.batch, (fp.x, fp.y, fp.w) in enumerate(fp.by):
+            call("on_batch_begin")
+            fp.y_pred, fp.loss_wgt = fp.net(fp.x), 1. if fp.run.per_batch else float(len(fp.y))
+            if not owns: fp.loss_val = _batch_loss(fp.loss_func, fp.y_pred, fp.y, fp.w, fp.mean_wgt)
+            call("on_forwards_end")
+            losses.append(fp.loss_val.detach()); wgts.append(fp.loss_wgt)
+            call("on_batch_end")
+        call("on_fold_end")
+    self._end_epoch(fp, call, [_total(losses, wgts)])
+
+# %% ../../nbs/31_model.ipynb #61b4cc31
+@patch
+@contextmanager
+def _aside(self:Model, weights:Mapping[str, Tensor]|None, train:bool)->Iterator[Caller]:
+    "Room for a pass beside the training: other weights, no gradients, generators and `fit_params` put back; gives what prepares data"
+    fp = self.fit_params
+    if fp is None or fp.run is None: raise OptionError("valid_pass and weights_with_bn are for callbacks: there is no training at the moment")
+    kept = {k: getattr(fp, k) for k in ("state", "fold_idx", "by", "batch", "x", "y", "w", "y_pred", "loss_val", "loss_wgt", "mean_wgt")}
+    own, was_training = None if weights is None else self.get_weights(), self.model.training
+    try:
+        with torch.no_grad(), seeded(child_seed(fp.seed, "aside", fp.epoch)):
+            if weights is not None: self.set_weights(weights)
+            fp.state, fp.mean_wgt = ("train", fp.run.trn_wgt) if train else ("valid", fp.run.val_wgt)
+            yield Caller([c for c in fp.cbs if c.prepares])
+    finally:
+        if own is not None: self.set_weights(own)
+        self._mode(fp, was_training)
+        for k, v in kept.items(): setattr(fp, k, v)
+
+@patch
+def _aside_batches(self:Model, prepare:Caller, idx:int, train:bool)->Iterator[list]:
+    "Batches of a fold, prepared as in the training"
+    fp = self.fit_params
+    self._open_fold(fp, idx, fp.fy.get_fold(idx), train)
+    prepare("on_fold_begin")
+    for fp.batch, (fp.x, fp.y, fp.w) in enumerate(fp.by):
+        prepare("on_batch_begin")
+        yield [fp.x]
+
+# %% ../../nbs/31_model.ipynb #ba05d21e
+@patch
+def valid_pass(
+    self:Model,
+    weights:Mapping[str, Tensor]|None=None, # Weights by name, each of its own shape, put in for the pass; None for those of the network
+    bn_folds:int=0, # Training folds from which batch-norm statistics are computed first; 0 leaves those of the weights
+)->tuple[float, Tensor]: # Mean loss, and what the network gave, shape (event, targ)
+    "For callbacks during a training: loss and raw output of the validation fold; raises `OptionError` outside of one, or without such a fold"
+    if bn_folds: weights = self.weights_with_bn(self.get_weights() if weights is None else weights, bn_folds)
+    with self._aside(weights, False) as prepare:
+        fp, raw, losses, wgts = self.fit_params, [], [], []
+        if fp.val_idx is None: raise OptionError("valid_pass: there is no validation fold; give fit a val_idx")
+        self._mode(fp, False)
+        for x, in self._aside_batches(prepare, fp.val_idx, False):
+            raw.append(fp.net(x))
+            losses.append(_batch_loss(fp.loss_func, raw[-1], fp.y, fp.w, fp.mean_wgt)); wgts.append(float(len(fp.y)))
+        tot, n = _total(losses, wgts)
+        return tot/n, torch.cat(raw)
+
+@patch
+def weights_with_bn(
+    self:Model,
+    weights:Mapping[str, Tensor], # Weights by name, each of its own shape
+    n_folds:int, # Training folds to run through
+)->dict[str, Tensor]: # The same, each of its own shape, with batch-norm statistics of their own
+    "For callbacks during a training: recompute running means and variances for other weights; without batch norm nothing changes"
+    if not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules()): return dict(weights)
+    with self._aside(weights, True) as prepare:
+        idxs = self.fit_params.run.idxs[:n_folds]
+        update_bn((b for i in idxs for b in self._aside_batches(prepare, i, True)), self.model)
+        return self.get_weights()
 
 # %% ../../nbs/31_model.ipynb #f2c688b3
 @patch
@@ -233,13 +421,154 @@ def _plan(self:Model, fy:FoldYielder, trn_idxs:Sequence[int]|None, val_idx:int|N
     return idxs
 
 # %% ../../nbs/31_model.ipynb #1700d320
-def _end_all(cbs:Sequence[Callback], error:BaseException|None)->None:
-    "Call `on_train_end` of all; one that fails does not keep the others from cleaning up"
+@dataclass(slots=True)
+class _Keeper:
+    "Where and when a training is checkpointed, and what an earlier one left"
+    path:Path # The file
+    every:int|None # Updates between checkpoints; None for the ends of epochs
+    setup:dict # What the training is: data, recipe, callbacks, arguments
+    saved:dict|None = None # State to go on from
+    at_fold:list = field(default_factory=list) # States that callbacks had when the fold began, for those that do something then
+    killed:bool = False # Was the process asked to end?
+
+    def due(self, step:int)->bool: return self.killed or self.every is not None and step % self.every == 0
+    def note_fold(self, cbs:Sequence[Callback], mid:dict|None)->None:
+        "Keep what callbacks know as a fold begins, or give it back to them"
+        does = [type(c).on_fold_begin is not Callback.on_fold_begin for c in cbs]
+        if mid is None: self.at_fold = [deepcopy(c.state_dict()) if d else None for c, d in zip(cbs, does)]
+        else:
+            self.at_fold = mid["at_fold"]
+            for c, d, state in zip(cbs, does, deepcopy(self.at_fold)):
+                if d: c.load_state_dict(state)
+
+_WHERE = ("epoch", "sub_epoch", "step", "fold_idx", "stop", "losses", "scores", "trn_idxs")  # What of `FitParams` is stored
+
+# %% ../../nbs/31_model.ipynb #1947d0cc
+def _generators()->dict[str, Any]:
+    "States of the global generators"
+    return {"torch": torch.get_rng_state(), "numpy": np.random.get_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+
+def _set_generators(states:Mapping[str, Any])->None:
+    "Put the global generators into these states"
+    torch.set_rng_state(states["torch"]); np.random.set_state(states["numpy"])
+    if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count(): torch.cuda.set_rng_state_all(states["cuda"])
+
+@patch
+def _checkpoint(self:Model, fp:FitParams, mid:bool=False)->None:
+    "Write the state of a training; then end it if the process was asked to end"
+    run, keeper = fp.run, fp.run.keeper
+    losses, wgts = torch.stack(run.losses) if mid else None, run.wgts
+    place = {"fold": run.fold, "batch": fp.batch + 1, "losses": losses, "wgts": wgts, "sums": run.sums, "at_fold": keeper.at_fold} if mid else None
+    loss = fp.loss_func.state_dict() if isinstance(fp.loss_func, nn.Module) else {}
+    frozen = [k for k, p in self.model.named_parameters() if not p.requires_grad]
+    save_state(keeper.path, {"setup": keeper.setup, "every": keeper.every, "where": {k: getattr(fp, k) for k in _WHERE}, "mid": place,
+                             "net": self.model.state_dict(), "frozen": frozen, "opt": self.opt.state_dict(), "loss": loss,
+                             "cbs": [c.state_dict() for c in fp.cbs], "rng": _generators()}, overwrite=True)
+    if keeper.killed: sys.exit(143)
+
+# %% ../../nbs/31_model.ipynb #3c4d8e3c
+@patch
+def _take_up(self:Model, fp:FitParams)->None:
+    "Go on where a checkpoint was written"
+    saved = fp.run.keeper.saved
+    for k, v in saved["where"].items(): setattr(fp, k, v)
+    if (mid := saved["mid"]) is not None: fp.run.mid, fp.run.fold, fp.run.sums = mid, mid["fold"], mid["sums"]
+    self._load_parts(fp, saved)
+
+@patch
+def _load_parts(self:Model, fp:FitParams, saved:Mapping)->None:
+    "Network, optimiser, loss, callbacks and generators"
+    self.model.load_state_dict(saved["net"])
+    for k, p in self.model.named_parameters(): p.requires_grad_(k not in saved["frozen"])
+    self.opt.load_state_dict(deepcopy(saved["opt"]))
+    if isinstance(fp.loss_func, nn.Module): fp.loss_func.load_state_dict(saved["loss"])
+    for c, state in zip(fp.cbs, deepcopy(saved["cbs"])): c.load_state_dict(state)
+    _set_generators(saved["rng"])
+
+# %% ../../nbs/31_model.ipynb #48020cba
+@patch
+def _setup(self:Model, fp:FitParams)->dict[str, Any]:
+    "What a training is, as far as it must be the same to go on"
+    try: recipe = self.model_builder.to_json()
+    except OptionError: recipe = repr(self.model)  # A recipe with objects of the user that have no name
+    args = {"n_epochs": fp.n_epochs, "bs": fp.bs, "bulk_move": fp.run.by_args["bulk_move"], "train_on_weights": fp.run.by_args["use_weights"],
+            "trn_idxs": list(fp.run.idxs), "val_idx": fp.val_idx, "seed": fp.seed}
+    return {"data": fp.fy.content_id(), "recipe": recipe, "callbacks": [type(c).__name__ for c in fp.cbs], **args,
+            "parameters": [[k, list(v.shape)] for k, v in self.model.state_dict().items()], "cb_savepath": fp.cb_savepath}
+
+def _read_checkpoint(folder:str|Path, resume:bool)->dict|None:
+    "The state in a folder, if there is one; raises `FoldFileError` if it is damaged, or not meant to be gone on from"
+    path = Path(folder)/_CHECKPOINT
+    if not path.exists(): return None
+    if not resume: raise FoldFileError(f"{path} exists. Say resume=True to go on from it, or give another folder")
+    saved = load_state(path)
+    if not isinstance(saved, dict) or "setup" not in saved: raise FoldFileError(f"{path} is no checkpoint of a training")
+    return saved
+
+_CHECKPOINT = "checkpoint.safetensors"
+
+@patch
+def _keep(self:Model, fp:FitParams, folder:str|Path, every:int|None, saved:dict|None)->_Keeper:
+    "The keeper of a training; raises `DataError` or `OptionError` if what was saved is of another one"
+    if every is not None and (not isinstance(every, int) or every < 1):
+        raise OptionError(f"every: {every} updates; give a whole number, 1 or more, or None for each epoch")
+    keeper = _Keeper(Path(folder)/_CHECKPOINT, every, self._setup(fp), saved)
+    for k, now in keeper.setup.items() if saved is not None else ():
+        if k == "cb_savepath" or (was := saved["setup"][k]) == now: continue
+        if k == "data": raise DataError(f"{keeper.path} is of a training on other data than {fp.fy.name}")
+        raise OptionError(f"{keeper.path} is of a training with other {k}: {str(was)[:200]} there, {str(now)[:200]} here")
+    return keeper
+
+# %% ../../nbs/31_model.ipynb #a1e9b91d
+@contextmanager
+def _on_sigterm(keeper:_Keeper|None)->Iterator[None]:
+    "Inside, SIGTERM only makes a note, so that a training ends at the next checkpoint; only the main thread can arrange that"
+    if keeper is None or threading.current_thread() is not threading.main_thread(): yield; return
+    def note(*_): keeper.killed = True
+    old = signal.signal(signal.SIGTERM, note)
+    try: yield
+    finally: signal.signal(signal.SIGTERM, signal.SIG_DFL if old is None else old)
+    if keeper.killed: sys.exit(143)  # Too late for this training, not for the process
+
+# %% ../../nbs/31_model.ipynb #a9adbb7c
+@patch
+def _begin(self:Model, n_epochs:int, fy:FoldYielder, bs:int, bulk_move:bool=True, train_on_weights:bool=True, trn_idxs:Sequence[int]|None=None,
+           val_idx:int|None=None, cbs:Any=None, cb_savepath:str|Path|None=None, seed:int|None=None)->tuple[FitParams, Caller]:
+    "State of a training that is about to begin, and what calls its callbacks; no event was called yet"
+    cbs, idxs = as_callbacks(cbs), self._plan(fy, trn_idxs, val_idx, n_epochs)
+    if seed is None: seed = int(torch.randint(2**62, ()))
+    run = _Run(idxs, _mean_wgt(fy, idxs, train_on_weights), _mean_wgt(fy, [] if val_idx is None else [val_idx], train_on_weights),
+               {"use_weights": train_on_weights, "bulk_move": bulk_move}, any(c.owns_loss for c in cbs),
+               getattr(self.loss, "per_batch", False), self.fit_params)
+    fp = FitParams(self, self.model, cbs=cbs, fy=fy, n_epochs=n_epochs, bs=bs, trn_idxs=list(idxs), val_idx=val_idx, seed=seed,
+                   cb_savepath=None if cb_savepath is None else Path(cb_savepath), loss_func=self.loss, run=run)
+    for c in cbs: c.model = self
+    self.fit_params = fp
+    return fp, Caller(cbs)
+
+@patch
+def _training(self:Model, fp:FitParams, call:Caller)->Iterator[None]:
+    "The whole training but `on_train_end`, stopping at each training batch for the driver to do it"
+    run, keeper = fp.run, fp.run.keeper
+    fp.resuming = keeper is not None and keeper.saved is not None
+    for c in fp.cbs: run.begun.append(c); c.on_train_begin()
+    if keeper is not None: self._take_up(fp) if fp.resuming else self._checkpoint(fp)
+    fp.resuming = False
+    while run.mid is not None or fp.epoch < fp.n_epochs and not fp.stop:
+        yield from self._train_epoch(fp, call)
+        if fp.val_idx is not None: self._valid_epoch(fp, call)
+        if keeper is not None and (keeper.every is None or keeper.killed or fp.epoch == fp.n_epochs or fp.stop): self._checkpoint(fp)
+
+@patch
+def _finish(self:Model, fp:FitParams)->None:
+    "`on_train_end` of all that began; one that fails does not keep the others from cleaning up"
     errors = []
-    for c in cbs:
-        try: c.on_train_end()
-        except Exception as e: errors.append(e)
-    if errors and error is None: raise errors[0]
+    try:
+        for c in fp.run.begun:
+            try: c.on_train_end()
+            except Exception as e: errors.append(e)
+    finally: self.fit_params = fp.run.outer; self.model.eval()
+    if errors and fp.error is None: raise errors[0]
 
 # %% ../../nbs/31_model.ipynb #1091de30
 @patch
@@ -254,30 +583,46 @@ def fit(
     val_idx:int|None=None, # Fold to validate on
     cbs:Callback|Sequence[Callback]|None=None, # Callbacks
     cb_savepath:str|Path|None=None, # Folder where callbacks may write
-    seed:int|None=None, # Seed of the order of folds and batches, and of dropout
+    seed:int|None=None, # Seed of the order of folds and batches, of callbacks and of dropout; None draws one from torch's generator
+    checkpoint:str|Path|None=None, # Folder for a checkpoint, so that the training can be gone on with
+    every:int|None=None, # Updates between checkpoints; None for one at the end of each epoch
+    resume:bool=False, # Go on from a checkpoint, if the folder holds one?
 )->list[Callback]: # The callbacks, with what they recorded
-    "Train; raises `FeatureError`, `ShapeError` or `DataError` if the data do not fit the model, or the loss diverges"
-    cbs, idxs, outer, begun = as_callbacks(cbs), self._plan(fy, trn_idxs, val_idx, n_epochs), self.fit_params, []
-    fp = self.fit_params = FitParams(self, cbs=cbs, fy=fy, n_epochs=n_epochs, bs=bs, trn_idxs=idxs, val_idx=val_idx, seed=seed,
-                                     cb_savepath=None if cb_savepath is None else Path(cb_savepath), loss_func=self.loss)
-    trn_wgt, val_wgt = _mean_wgt(fy, idxs, train_on_weights), _mean_wgt(fy, [] if val_idx is None else [val_idx], train_on_weights)
-    by_args, call = {"use_weights": train_on_weights, "bulk_move": bulk_move}, Caller(cbs)
-    for c in cbs: c.model = self
-    if seed is not None and hasattr(fy, "set_pass"): fy.set_pass(child_seed(seed, "augment") % 2**40)
+    """Train; raises `FeatureError`, `ShapeError` or `DataError` if the data do not fit the model, or the loss diverges,
+    and `FoldFileError` for a checkpoint that exists and `resume` is False, or is damaged"""
+    if checkpoint is None and (resume or every is not None): raise OptionError("resume and every need a folder: give fit a checkpoint")
+    saved = None if checkpoint is None else _read_checkpoint(checkpoint, resume)
+    if seed is None and saved is not None: seed = saved["setup"]["seed"]
+    fp, call = self._begin(n_epochs, fy, bs, bulk_move, train_on_weights, trn_idxs, val_idx, cbs, cb_savepath, seed)
     try:
-        with seeded(child_seed(seed, "fit")):
-            for c in cbs: begun.append(c); c.on_train_begin()
-            while fp.epoch < n_epochs and not fp.stop:
-                fp.epoch += 1
-                fp.trn_idxs, fp.mean_wgt = [idxs[i] for i in make_rng(child_seed(seed, "folds", fp.epoch)).permutation(len(idxs))], trn_wgt
-                self._fit_epoch(fp, call, "train", fp.trn_idxs, by_args)
-                fp.mean_wgt = val_wgt
-                if val_idx is not None: self._fit_epoch(fp, call, "valid", [val_idx], by_args)
+        if checkpoint is not None: fp.run.keeper = self._keep(fp, checkpoint, every, saved)
+        with _on_sigterm(fp.run.keeper): self._drive(fp, call)
     except BaseException as e: fp.error = e; raise
-    finally:
-        try: _end_all(begun, fp.error)
-        finally: self.fit_params = outer; self.model.eval()
-    return cbs
+    finally: self.fit_params = fp.run.outer; self.model.eval()
+    return fp.cbs
+
+@patch
+def _drive(self:Model, fp:FitParams, call:Caller)->None:
+    "Do every batch, and end the training for all its callbacks"
+    try:
+        with seeded(child_seed(fp.seed, "fit")), torch.enable_grad(), closing(self._training(fp, call)) as batches:
+            for _ in batches: self._fit_batch(fp, call, fp.run.owns)
+    except BaseException as e: fp.error = e; raise
+    finally: self._finish(fp)
+
+# %% ../../nbs/31_model.ipynb #5828587d
+@patch
+def resume(
+    self:Model,
+    checkpoint:str|Path, # Folder that `fit` was given
+    fy:FoldYielder, # The same data
+    cbs:Callback|Sequence[Callback]|None=None, # Callbacks made as for `fit`; their state comes from the checkpoint
+)->list[Callback]: # The callbacks, with what they recorded before and after
+    "Go on with an interrupted training, bit for bit; raises `FoldFileError`, `DataError`, `OptionError` for a checkpoint that does not fit"
+    saved = _read_checkpoint(checkpoint, True)
+    if saved is None: raise FoldFileError(f"{Path(checkpoint)/_CHECKPOINT} does not exist: there is nothing to resume")
+    args = {k: saved["setup"][k] for k in ("n_epochs", "bs", "bulk_move", "train_on_weights", "trn_idxs", "val_idx", "cb_savepath", "seed")}
+    return self.fit(fy=fy, cbs=cbs, checkpoint=checkpoint, every=saved["every"], resume=True, **args)
 
 # %% ../../nbs/31_model.ipynb #34a52c1a
 @patch
@@ -287,26 +632,27 @@ def evaluate(
     inputs:np.ndarray|pd.DataFrame|tuple, # Inputs, shape (event, feat), or a tuple of what has events along its first axis
     targets:np.ndarray, # Targets, shape (event,) or (event, targ)
     weights:np.ndarray|None=None, # Event weights, shape (event,) or (event, 1)
-    bs:int|None=None, # Events per batch; None for all at once
+    bs:int|None=None, # Events per batch; None chooses. A loss of a whole batch is computed for all at once
 )->float: # sum(w loss)/sum(w) over all events
-    "Mean loss of events"
-    by = BatchYielder(self._as_inputs(inputs), bs, self.objective, targets, weights, shuffle=False, drop_last=False, device=self.device)
+    "Mean loss of events, in evaluation mode and without gradients"
+    inputs, was = self._as_inputs(inputs), (self.model.training, self.loss.training)
+    bs = None if getattr(self.loss, "per_batch", False) else bs or self._auto_bs(inputs)
+    by = BatchYielder(inputs, bs, self.objective, targets, weights, shuffle=False, drop_last=False, device=self.device)
     self._check_fold({"inputs": by.inputs, "targets": by.targets}, "evaluate")
-    self.model.eval()
     norm, n = float(by.n_events if weights is None else np.sum(weights)), by.n_events
     if not norm > 0: raise DataError(f"weights sum to {norm:.3g}; a positive sum is needed")
-    tot = 0.
-    for x, y, w in by:
-        tot += float(_batch_loss(self.loss, self.model(x), y, w, norm/n))*len(y)
-    return tot/n
+    self.model.eval(); self.loss.eval()
+    try: return sum(float(_batch_loss(self.loss, self.model(x), y, w, norm/n))*len(y) for x, y, w in by)/n
+    finally: self.model.train(was[0]); self.loss.train(was[1])
 
 # %% ../../nbs/31_model.ipynb #77694b9a
 @patch
 def _as_inputs(self:Model, x:Any)->np.ndarray|tuple:
     "Inputs as float32 (event, feat), or a tuple of which that is the first; missing values are refused"
+    if isinstance(x, list) and getattr(x[0] if x else None, "ndim", 0) > 1: x = tuple(x)
     flat, *rest = x if isinstance(x, tuple) else (x,)
     flat = self._as_flat(flat)
-    x = (flat, *(a if isinstance(a, Ragged) else to_np(a) for a in rest)) if isinstance(x, tuple) else flat
+    x = (flat, *(a if isinstance(a, Ragged) else to_np(a) for a in rest)) if rest else flat
     self._check_inputs(x)
     return x
 
@@ -324,29 +670,66 @@ def _as_flat(self:Model, x:Any)->np.ndarray:
     return np.ascontiguousarray(to_np(x), dtype=np.float32)
 
 # %% ../../nbs/31_model.ipynb #26b344f5
+class _Bytes(TorchDispatchMode):
+    "Counts the bytes of all that operations give"
+    def __init__(self): super().__init__(); self.n = 0
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        self.n += sum(t.nbytes for t in tree_leaves(out) if isinstance(t, Tensor))
+        return out
+
+def _first(x:Any, n:int)->Any:
+    "The first events of inputs"
+    return tuple(_first(a, n) for a in x) if isinstance(x, tuple) else x[:n] if isinstance(x, np.ndarray) else x[np.arange(min(n, len(x)))]
+
 @patch
-def _predict_array(self:Model, x:np.ndarray|tuple, pred_cb:PredHandler, cbs:list[Callback], bs:int)->Tensor:
+@torch.no_grad()
+def _event_bytes(self:Model, x:Any)->float:
+    "Memory that the network needs per event, if nothing were freed"
+    was, out = self.model.training, []
+    self.model.eval()
+    try:
+        for n in (8, 64):
+            batch = next(iter(BatchYielder(_first(x, n), None, self.objective, shuffle=False, device=self.device)))[0]
+            with _Bytes() as count: self.model(batch)
+            out.append(count.n)
+    finally: self.model.train(was)
+    return max((out[1] - out[0])/56, 1.)
+
+@patch
+def _auto_bs(self:Model, x:Any, room:float=1.)->int|None:
+    "Events per batch for inputs as numpy: a power of two, or None for all; `room` is in units of what `predict` takes"
+    n = len(x[0] if isinstance(x, tuple) else x)
+    if n <= 256: return None
+    bs = 2**max(int(math.log2(room*_ROOM.get(self.device.type, 2**30)/self._event_bytes(x))), 4)
+    return bs if bs < n else None
+
+_ROOM = {"cpu": 2**26}  # Bytes for the activations of a batch; 1 GiB on accelerators
+
+# %% ../../nbs/31_model.ipynb #89e15b41
+@patch
+def _predict_array(self:Model, x:np.ndarray|tuple, pred_cb:PredHandler, cbs:list[Callback], bs:int|None, fy:FoldYielder|None=None)->Tensor:
     "Predictions for inputs, shape (event, feat) or a tuple, through callbacks"
     cbs = sorted([*cbs, pred_cb], key=lambda c: c.order)
     outer, call = self.fit_params, Caller(cbs)
-    fp = self.fit_params = FitParams(self, state="test", cbs=cbs, bs=bs)
+    if bs is None: bs = self._auto_bs(x)
+    fp = self.fit_params = FitParams(self, self.model, state="test", cbs=cbs, fy=fy, bs=bs or 0)
     for c in cbs: c.model = self
-    fp.by = BatchYielder(x, bs, self.objective, shuffle=False, drop_last=False, device=self.device)
+    fp.by = BatchYielder(x, bs, self.objective, shuffle=False, drop_last=False, device=self.device, bulk_move=_n_bytes(x) < 2**30)
     was_training = self.model.training
     self.model.eval()
     try:
         with torch.set_grad_enabled(any(c.needs_grad for c in cbs)):
             call("on_pred_begin")
-            for batch in fp.by:
-                fp.x, fp.y, fp.w = batch
+            for fp.batch, (fp.x, fp.y, fp.w) in enumerate(fp.by):
                 call("on_batch_begin")
-                fp.y_pred = self.to_pred(self.model(fp.x))
+                fp.y_pred = self.to_pred(fp.net(fp.x))
                 call("on_forwards_end"); call("on_batch_end")
             call("on_pred_end")
         return pred_cb.get_preds()
     finally: self.fit_params = outer; self.model.train(was_training)
 
-# %% ../../nbs/31_model.ipynb #89e15b41
+# %% ../../nbs/31_model.ipynb #fd27191f
 @patch
 def predict(
     self:Model,
@@ -355,11 +738,11 @@ def predict(
     pred_name:str="pred", # Name under which predictions for a `FoldYielder` are saved; '_' and `syst` are added for a variation
     pred_cb:PredHandler|None=None, # Collects predictions; None for the plain `PredHandler`
     cbs:Callback|Sequence[Callback]|None=None, # Other callbacks
-    bs:int|None=None, # Events per batch; None chooses
+    bs:int|None=None, # Events per batch; None: so many that all activations of the network take 64 MiB, or 1 GiB on an accelerator
     syst:str|None=None, # Systematic variation of a `FoldYielder`; None for the nominal data
 )->np.ndarray|Tensor|None: # Predictions, shape (event, targ); None for a `FoldYielder`, which then has them as a column
     "Predict; raises `FeatureError`, `ShapeError` or `DataError` if the inputs do not fit the model"
-    bs, cbs = bs or 8192, as_callbacks(cbs)
+    cbs = as_callbacks(cbs)
     if isinstance(inputs, FoldYielder):
         syst = inputs._syst(syst)  # 'nominal' is None
         preds = self.predict_folds(inputs, pred_cb=pred_cb, cbs=cbs, bs=bs, syst=syst)
@@ -367,6 +750,7 @@ def predict(
         inputs.save_preds({i: p[:, 0] if p.ndim > 1 and p.shape[1] == 1 else p for i, p in preds.items()}, name)
         return None
     if syst is not None: raise OptionError(f"syst: '{syst}' asks for a variation of a FoldYielder, but inputs are {type(inputs).__name__}")
+    if isinstance(inputs, BatchYielder): bs = bs or inputs.bs
     x = inputs.inputs if isinstance(inputs, BatchYielder) else inputs
     out = self._predict_array(self._as_inputs(x), pred_cb or PredHandler(), cbs, bs)
     return to_np(out) if as_np else out
@@ -379,7 +763,7 @@ def predict_folds(
     idxs:Sequence[int]|None=None, # Folds; None for all
     pred_cb:PredHandler|None=None, # Collects predictions
     cbs:Sequence[Callback]=(), # Other callbacks
-    bs:int=8192, # Events per batch
+    bs:int|None=None, # Events per batch; None chooses, see `predict`
     syst:str|None=None, # Systematic variation; None for the nominal data
 )->dict[int, np.ndarray]: # Predictions for each fold, shape (event, targ)
     "Predict folds of a file, without saving; of data that augment, the mean over all views of an event"
@@ -387,7 +771,7 @@ def predict_folds(
     out, n = {}, {}
     with closing(_views(fy, fy._folds(None, idxs), syst)) as views:
         for i, fold in views:
-            p = to_np(self._predict_array(self._as_inputs(fold["inputs"]), pred_cb or PredHandler(), list(cbs), bs))
+            p = to_np(self._predict_array(self._as_inputs(fold["inputs"]), pred_cb or PredHandler(), list(cbs), bs, fy))
             out[i], n[i] = p if i not in out else out[i] + p, n.get(i, 0) + 1
     return {i: p if n[i] == 1 else p/n[i] for i, p in out.items()}
 
@@ -455,7 +839,9 @@ def model_from_save(
 )->Model: # The model
     "A model from its file; raises `FoldFileError` if it is missing, damaged or something else"
     _, text = _read_model(name)
-    model = Model(model_builder or ModelBuilder.from_json(text, custom=custom), seed=0, device=device)
+    builder = model_builder or ModelBuilder.from_json(text, custom=custom)
+    model = Model(builder.bare(), seed=0, device=device)  # Files to start from may be gone
+    model.model_builder = builder
     model.load(name)
     model.model.eval()
     return model
