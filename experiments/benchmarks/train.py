@@ -9,6 +9,7 @@ ensemble: ten models: every strategy of ours, and LUMIN 0.9.1 (from PyPI, in its
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -96,6 +97,7 @@ def in_lumin(venv: Path, job: dict) -> dict:
     "Train in LUMIN's venv"
     out = Path(job["out"])
     out.mkdir(parents=True, exist_ok=True)
+    job["train"] = str(shutil.copy(job["train"], out / "train.hdf5"))  # LUMIN opens files for writing
     (out / "job.json").write_text(json.dumps(job))
     env = os.environ | {"PYTHONPATH": str(venv.absolute() / "stand_ins"), "OMP_NUM_THREADS": str(job["threads"]), "MPLBACKEND": "agg"}
     cmd = [venv.absolute() / "bin" / "python", "-W", "ignore", HERE / "train_in_lumin.py", out / "job.json"]
