@@ -194,7 +194,7 @@ def get_device(
 def atomic_path(
     path:str|Path, # The file to be written
     overwrite:bool=False, # Replace a file that exists?
-)->Iterator[Path]: # Temporary path in the same folder: write there
+)->Iterator[Path]: # Temporary file in the same folder, locked: write into it, put no other in its place
     "Write a file completely or not at all; raises `FoldFileError` if it exists and `overwrite` is False, or cannot be written"
     path = Path(os.path.expanduser(path)).resolve()  # A link stays a link: its target is replaced
     refuse_existing(path, overwrite)

@@ -148,10 +148,10 @@ def train(
     verbose:int=0, # 1: a line per network, 2: a line per epoch
 )->Results: # What `train_models` found
     "Train the ensemble"
-    up = max(n_epochs//3, 1)
+    up = max(n_epochs//3, 1) if n_epochs > 1 else .5
     ams = partial(AMS, name="max AMS", totals=totals, wgt_name="expected", br=br, min_events=10, main_metric=False)
     return train_models(fy, n_models, bs, recipe(fy), n_epochs, savepath=out, seed=seed, verbose=verbose, live_fdbk=False,
-                        cb_partials=[partial(OneCycle, (up, max(n_epochs-up, 1)), (1e-3, 1e-2, 1e-5))],
+                        cb_partials=[partial(OneCycle, (up, n_epochs-up), (1e-3, 1e-2, 1e-5))],
                         metric_partials=[partial(RocAucScore, main_metric=False), ams])
 
 # %% ../nbs/49_demo.ipynb #5956d983

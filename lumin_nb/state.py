@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from .core import DataError, FoldFileError, atomic_path
@@ -91,8 +91,9 @@ def _pack_any(self, x:Any, where:str)->Any:
     if x is None or t in (bool, int, str): return x
     if t is float: return _float(x)
     if isinstance(x, (np.ndarray, Tensor)): return self.leaf(x, where or "state")
-    if isinstance(x, np.generic) and not x.dtype.hasobject and not x.dtype.names: return {"$scalar": np.asarray(x).tobytes().hex(),
-                                                            "dtype": np.asarray(x).dtype.str}
+    if isinstance(x, np.generic) and not x.dtype.hasobject and not x.dtype.names:
+        a = np.asarray(x)
+        return {"$scalar": a.tobytes().hex(), "dtype": a.dtype.str}
     if isinstance(x, PurePath): return {"$path": str(x)}
     if t is bytes: return {"$bytes": x.hex()}
     if t is complex: return {"$complex": [_float(x.real), _float(x.imag)]}
@@ -189,6 +190,16 @@ def _checksum(text:str, tensors:Mapping[str, Tensor])->str:
     for k in sorted(tensors): crc = zlib.crc32(_raw(tensors[k]), zlib.crc32(k.encode(), crc))
     return f"{crc:08x}"
 
+def _write_tensors(path:Path, tensors:Mapping[str, Tensor], meta:Mapping[str, str])->None:
+    "Write safetensors into a file that exists, which stays the same file, locks and all; the same content gives the same bytes"
+    raw = memoryview(save(tensors, metadata=meta))
+    n = 8 + int.from_bytes(raw[:8], "little")
+    head = json.loads(bytes(raw[8:n]))
+    head["__metadata__"] = dict(sorted(head["__metadata__"].items()))
+    text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" "*(-len(text) % 8)
+    with open(path, "wb") as f: f.write(len(text).to_bytes(8, "little") + text); f.write(raw[n:])
+
 def save_state(
     path:str|Path, # File to write
     obj:Any, # What `pack` takes
@@ -202,9 +213,9 @@ def save_state(
         seen.add(p)
     meta = {"format": _FORMAT, "version": "1", "state": text, "checksum": _checksum(text, tensors)}
     with atomic_path(path, overwrite) as tmp:
-        try: save_file(tensors, tmp, metadata=meta)
+        try: _write_tensors(tmp, tensors, meta)
         except SafetensorError as e: raise FoldFileError(f"{path} could not be written: {e}. No file was replaced") from e
-    return Path(path)
+    return Path(path).expanduser()
 
 # %% ../nbs/05_state.ipynb #e9486553
 def load_state(
@@ -212,7 +223,8 @@ def load_state(
     device:str|torch.device|None=None, # Where tensors go that were not on the CPU; None for a device like the one they were on
 )->Any: # What was saved
     "Read a nest; raises `FoldFileError` if the file is missing, damaged or something else"
-    if not Path(path).is_file(): raise FoldFileError(f"{path} does not exist")
+    path = Path(path).expanduser()
+    if not path.is_file(): raise FoldFileError(f"{path} does not exist")
     try:
         with safe_open(path, "pt") as f: meta, tensors = f.metadata() or {}, {k: f.get_tensor(k).clone() for k in f.keys()}
     except (SafetensorError, OSError, RuntimeError, ValueError) as e: raise FoldFileError(f"{path} is damaged, or no state ({e})") from e

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..core import DataError, FeatureError, FoldFileError, OptionError, ShapeError, atomic_path, choose, need, patch
 from .layers import AbsBlock, InitFn, lookup_normal_init
+from ..state import _write_tensors
 
 # %% ../../nbs/21_head.ipynb #1569ada0
 @dataclass
@@ -175,7 +175,7 @@ def save_embeds(
     meta = {"format": _EMBEDS, "version": "1", "categories": json.dumps({f: known.get(f) for f in self.cat_feats})}
     path = _with_suffix(path)
     with atomic_path(path, overwrite) as tmp:
-        save_file({f: e.weight.detach().cpu().contiguous().clone() for f, e in zip(self.cat_feats, embeds)}, tmp, metadata=meta)
+        _write_tensors(tmp, {f: e.weight.detach().cpu().contiguous().clone() for f, e in zip(self.cat_feats, embeds)}, meta)
     return path
 
 def _with_suffix(path:str|Path)->Path:

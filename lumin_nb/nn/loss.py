@@ -44,12 +44,24 @@ class WeightedLoss(nn.Module, ABC):
     "Base of losses: `per_event` says what an event costs, the call takes weights"
     per_batch:ClassVar[bool] = False # Is it one quantity of the whole batch, rather than a mean over events?
 
+    def __init_subclass__(cls, **kw):
+        super().__init_subclass__(**kw)
+        said = {n: next(i for i, c in enumerate(cls.__mro__) if n in vars(c)) for n in ("per_event", "fused")}
+        if said["per_event"] < said["fused"]: cls.fused = WeightedLoss.fused
+
     @abstractmethod
     def per_event(self,
         pred:Tensor, # What the tail gave, shape (event, targ)
         targ:Tensor, # Targets, shape (event, targ), or class indices, shape (event,)
     )->Tensor: # Loss of each event, shape (event,), or of each of its outputs, shape (event, targ)
         "What each event costs, without weights"
+
+    def fused(self,
+        pred:Tensor, # What the tail gave, shape (event, targ)
+        targ:Tensor, # Targets, shape (event, targ)
+        wgt:Tensor|None, # Weights, shape (event, 1)
+    )->Tensor|None: # Shape (); None: there is no such way, and `per_event` is averaged
+        "Mean over all elements of weight times loss, by few operations"
 
     def forward(self,
         pred:Tensor, # What the tail gave, shape (event, targ)
@@ -58,6 +70,12 @@ class WeightedLoss(nn.Module, ABC):
         norm:float|Tensor|None=None, # What to divide by, shape (); None for the sum of weights
     )->Tensor: # Shape ()
         "Weighted mean of the events' losses; raises `ShapeError` if the shapes do not match"
+        n, plain = len(pred), pred.dim() == 2 and pred.shape == targ.shape
+        if plain and wgt is not None: plain = wgt.shape == (n, 1) and not wgt.requires_grad
+        if plain and n and (wgt is not None or norm is None):
+            scale = 1. if wgt is None else n/(wgt.sum() if norm is None else norm)
+            loss = self.fused(pred, targ, wgt if isinstance(scale, float) and scale == 1 else wgt*scale)
+            if loss is not None: return loss
         return weighted_mean(self.per_event(pred, targ), wgt, norm)
 
 # %% ../../nbs/25_loss.ipynb #01749699
@@ -72,6 +90,8 @@ class WeightedBCE(WeightedLoss):
     def per_event(self, pred:Tensor, targ:Tensor)->Tensor:
         _same_shape(pred, targ)
         return F.binary_cross_entropy_with_logits(pred, targ, reduction="none")
+    def fused(self, pred:Tensor, targ:Tensor, wgt:Tensor|None)->Tensor:
+        return F.binary_cross_entropy_with_logits(pred, targ, wgt)
 
 # %% ../../nbs/25_loss.ipynb #a76706f6
 class WeightedMSE(WeightedLoss):
@@ -79,6 +99,8 @@ class WeightedMSE(WeightedLoss):
     def per_event(self, pred:Tensor, targ:Tensor)->Tensor:
         _same_shape(pred, targ)
         return F.mse_loss(pred, targ, reduction="none")
+    def fused(self, pred:Tensor, targ:Tensor, wgt:Tensor|None)->Tensor:
+        return F.mse_loss(pred, targ) if wgt is None else (F.mse_loss(pred, targ, reduction="none")*wgt).mean()
 
 # %% ../../nbs/25_loss.ipynb #109569cb
 class WeightedMAE(WeightedLoss):
@@ -86,6 +108,8 @@ class WeightedMAE(WeightedLoss):
     def per_event(self, pred:Tensor, targ:Tensor)->Tensor:
         _same_shape(pred, targ)
         return F.l1_loss(pred, targ, reduction="none")
+    def fused(self, pred:Tensor, targ:Tensor, wgt:Tensor|None)->Tensor:
+        return F.l1_loss(pred, targ) if wgt is None else (F.l1_loss(pred, targ, reduction="none")*wgt).mean()
 
 # %% ../../nbs/25_loss.ipynb #2c34e4ce
 class WeightedCCE(WeightedLoss):
@@ -230,8 +254,9 @@ class GaussianNLL(WeightedLoss):
         if targ.dim() != 2 or pred.shape != (len(targ), 2*targ.shape[1]):
             raise ShapeError(f"loss: targets {tuple(targ.shape)} need means and log-variances (event, 2 for each target), got {tuple(pred.shape)}")
         mean, logvar = pred.chunk(2, -1)
-        nll = .5*(math.log(2*math.pi) + logvar + (targ-mean)**2 * (-logvar).exp())
-        return nll*(self.beta*logvar.detach()).exp() if self.beta else nll
+        low = logvar.clamp(min=-60.)
+        nll = .5*(math.log(2*math.pi) + logvar + (targ-mean)**2 * (-low).exp()*(1 + low - logvar))
+        return nll*(self.beta*low.detach().clamp(max=60.)).exp() if self.beta else nll
 
 # %% ../../nbs/25_loss.ipynb #f5ae2f88
 def asimov_z(
@@ -294,17 +319,23 @@ class SignificanceLoss(BatchLoss):
         return (1/self.func(s, b)).to(targ.dtype)
 
 # %% ../../nbs/25_loss.ipynb #a6677e27
+def _keep_tensors(loss:nn.Module, f:Callable)->tuple[str, ...]:
+    "Tensors that a `partial` gives a function, as buffers that go where the loss goes; their names"
+    given = {k: v for k, v in f.keywords.items() if isinstance(v, Tensor)} if isinstance(f, partial) else {}
+    for k, v in given.items(): loss.register_buffer(f"given_{k}", v, persistent=False)
+    return tuple(given)
+
 class ElementLoss(WeightedLoss):
     "A function, or a module of `torch.nn`, that gives the loss of each event or output"
     def __init__(self,
         f:Callable[[Tensor,Tensor],Tensor] # Maps predictions and targets to losses, shape (event, ...)
     ):
         super().__init__()
-        self.f = f
+        self.f, self.given = f, _keep_tensors(self, f)
 
     def per_event(self, pred:Tensor, targ:Tensor)->Tensor:
         if targ.is_floating_point() or targ.dim() != 1 or pred.dim() != 2: _same_shape(pred, targ)
-        loss = self.f(pred, targ)
+        loss = self.f(pred, targ, **{k: getattr(self, f"given_{k}") for k in self.given})
         if loss.dim() == 0 or len(loss) != len(pred):
             raise ShapeError(f"loss: {self.f} gave {tuple(loss.shape)} for {len(pred)} events. Weights need one value for each: "
                              "do not average, or take (pred, targ, wgt)")
@@ -319,6 +350,7 @@ class OwnWeightsLoss(nn.Module):
     ):
         super().__init__()
         self.f, self.takes_norm, self.per_batch = f, "norm" in inspect.signature(f).parameters, bool(getattr(f, "per_batch", False))
+        self.given = _keep_tensors(self, f)
 
     def forward(self,
         pred:Tensor, # What the tail gave, shape (event, targ)
@@ -327,7 +359,8 @@ class OwnWeightsLoss(nn.Module):
         norm:float|Tensor|None=None, # What to divide by, shape (), if the function cares
     )->Tensor: # Shape ()
         "What the function says; raises `ShapeError` if it is not one number"
-        loss = self.f(pred, targ, wgt, norm=norm) if self.takes_norm else self.f(pred, targ, wgt)
+        more = {k: getattr(self, f"given_{k}") for k in self.given} | ({"norm": norm} if self.takes_norm else {})
+        loss = self.f(pred, targ, wgt, **more)
         if loss.dim(): raise ShapeError(f"loss: {self.f} took weights and gave {tuple(loss.shape)}, expected one number")
         return loss
 

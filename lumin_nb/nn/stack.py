@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['STACKED', 'StackedLayer', 'StackedLinear', 'StackedEmbedding', 'StackedBatchNorm1d', 'StackedPReLU',
-           'StackedLayerNorm', 'StackedSelectCols', 'StackedDropout', 'StackedAlphaDropout', 'why_not', 'StackedNet',
-           'stack_nets', 'per_event_loss', 'stacked_loss', 'StackedStep']
+           'StackedLayerNorm', 'StackedSelectCols', 'StackedDropout', 'StackedAlphaDropout', 'says_stackable',
+           'why_not', 'StackedNet', 'stack_nets', 'per_event_loss', 'stacked_loss', 'StackedStep']
 
 # %% ../../nbs/27_stack.ipynb #892d17df
 import copy
@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrize import is_parametrized
 from torch.optim.adam import adam
 
 from ..core import OptionError, ShapeError, patch
@@ -160,9 +161,25 @@ STACKED = {nn.Linear: StackedLinear, nn.Embedding: StackedEmbedding, nn.BatchNor
 def _is_frame(m:nn.Module)->bool:
     "Does a module only pass on to its parts what has any number of axes?"
     plain = (nn.Sequential.forward, nn.ModuleList.forward, nn.ModuleDict.forward)
-    return getattr(m, "stackable", False) or isinstance(m, (nn.Sequential, nn.ModuleList, nn.ModuleDict)) and type(m).forward in plain
+    return says_stackable(m) or isinstance(m, (nn.Sequential, nn.ModuleList, nn.ModuleDict)) and type(m).forward in plain
 
-def _same(a:Any, b:Any)->bool: return torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a is b
+def says_stackable(
+    obj:Any, # A module or a callback
+    what:str="", # Beginning of the names of methods that matter
+)->bool: # Is it to be believed?
+    "Is `stackable` true, and said by a class that knows the methods? A subclass that replaces one has to say it again"
+    if not getattr(obj, "stackable", False) or "stackable" in vars(obj): return getattr(obj, "stackable", False)
+    classes = type(obj).__mro__
+    n = next(i for i, c in enumerate(classes) if "stackable" in vars(c))
+    new = {k for c in classes[:n] for k, v in vars(c).items() if not k.startswith("__") and (callable(v) or isinstance(v, property))}
+    return not any(k.startswith(what) and hasattr(classes[n], k) for k in new)
+
+def _same(a:Any, b:Any)->bool:
+    "Are two values the same, of whatever kind? What cannot be compared is not"
+    if a is b: return True
+    if type(a) is not type(b): return False
+    try: return torch.equal(a, b) if isinstance(a, Tensor) else bool(a == b)
+    except (RuntimeError, ValueError, TypeError): return False
 
 def _differs(m:nn.Module, other:nn.Module)->str|None:
     "What is not the same in two modules that are to be stacked, apart from the values of parameters and buffers"
@@ -178,7 +195,17 @@ def why_not(
     *nets:nn.Module, # Networks that one would like to stack, one or more
 )->str|None: # What stands in the way; None if nothing does
     "Why networks cannot be stacked"
+    for net in nets:
+        for kind in (net.named_parameters, net.named_buffers):
+            seen = {}
+            for k, p in kind(remove_duplicate=False):
+                if (twin := seen.setdefault(id(p), k)) != k: return f"{type(net).__name__}: '{twin}' and '{k}' are one and the same"
+    return _why_not(nets)
+
+def _why_not(nets:Sequence[nn.Module])->str|None:
+    "Why modules at one place of the networks cannot be stacked"
     first = nets[0]
+    if (said := next((odd for m in nets if (odd := _odd(m))), None)): return said
     for other in nets[1:]:
         if said := _differs(first, other): return said
     if (make := STACKED.get(type(first))) is not None: return make.why_not(first) if hasattr(make, "why_not") else None
@@ -187,8 +214,17 @@ def why_not(
     if first._parameters: return f"{name}: parameters of its own ({', '.join(first._parameters)})"
     for k in first._buffers:
         if not all(_same(getattr(first, k), getattr(n, k)) for n in nets[1:]): return f"{name}: models differ in '{k}'"
-    parts = (why_not(*(n._modules[k] for n in nets)) for k in first._modules if first._modules[k] is not None)
+    parts = (_why_not([n._modules[k] for n in nets]) for k in first._modules if first._modules[k] is not None)
     return next((f"{name}, {said}" if not said.startswith(name) else said for said in parts if said), None)
+
+# %% ../../nbs/27_stack.ipynb #a1146fac
+def _odd(m:nn.Module)->str|None:
+    "What somebody added to a module beside its class"
+    name = type(m).__name__
+    if is_parametrized(m): return f"{type(m).__mro__[1].__name__}: {', '.join(map(repr, m.parametrizations))} computed from something else"
+    if "forward" in vars(m): return f"{name}: a `forward` of this object alone"
+    if m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks: return f"{name}: hooks of its own"
+    return None
 
 def _stacked(nets:Sequence[nn.Module])->nn.Module:
     "A module of the same structure whose layers are stacked"
@@ -319,7 +355,8 @@ def per_event_loss(
 )->bool: # One call for all?
     "Can the events of all models be judged in one call: is it the library's law for a loss per event, and does it remember nothing?"
     f = losses[0]
-    same = all(type(l) is type(f) and {k: v for k, v in vars(l).items() if k[0] != "_"} == {k: v for k, v in vars(f).items() if k[0] != "_"} for l in losses)
+    own = [{k: v for k, v in vars(l).items() if k[0] != "_"} for l in losses]
+    same = all(type(l) is type(f) and o.keys() == own[0].keys() and all(_same(o[k], own[0][k]) for k in o) for l, o in zip(losses, own))
     return same and isinstance(f, WeightedLoss) and type(f).forward is WeightedLoss.forward and not f.state_dict() and not getattr(f, "per_batch", False)
 
 def stacked_loss(

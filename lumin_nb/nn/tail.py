@@ -94,6 +94,16 @@ class AbsTail(AbsBlock):
         if self.objective == "multiclass": return raw.softmax(-1)
         return raw if self.objective == "regression" else raw.sigmoid()
 
+    def pred_names(self,
+        targ_feats:Sequence[str], # Names of the `n_out` targets, labels or classes
+    )->list[str]: # Name of each column that `to_pred` gives
+        "What the columns of a prediction hold; raises `OptionError` for another number of names"
+        if isinstance(targ_feats, str) or len(targ_feats) != self.n_out:
+            raise OptionError(f"pred_names: give a list of {self.n_out} names, got {targ_feats!r}")
+        return self._pred_names(list(targ_feats))
+
+    def _pred_names(self, names:list[str])->list[str]: return names
+
 # %% ../../nbs/23_tail.ipynb #93711168
 class ClassRegMulti(AbsTail):
     "Classification or regression with one or many outputs; raises `OptionError` for options that do not fit together"
@@ -198,6 +208,8 @@ class QuantileReg(_ManyReg):
         if self.scale is not None: q = self.shift[:, None] + self.scale[:, None]*q
         return q.flatten(-2)
 
+    def _pred_names(self, names:list[str])->list[str]: return [f"{n}_q{100*q:g}" for n in names for q in self.quantiles]
+
 # %% ../../nbs/23_tail.ipynb #b4436eea
 class GaussianReg(_ManyReg):
     "Mean and standard deviation of each target; raises `OptionError` for options that do not fit together"
@@ -230,3 +242,5 @@ class GaussianReg(_ManyReg):
         "Means and standard deviations"
         mean, logvar = raw.chunk(2, -1)
         return torch.cat([mean, (logvar/2).exp()], -1)
+
+    def _pred_names(self, names:list[str])->list[str]: return names + [f"{n}_sigma" for n in names]

@@ -6,11 +6,13 @@
 __all__ = ['EVENTS', 'Candidate', 'FitParams', 'Callback', 'as_callbacks', 'Caller', 'PredHandler']
 
 # %% ../../nbs/30_callback.ipynb #eb93f0c4
+import inspect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,6 +51,7 @@ class FitParams:
     fold_idx:int|None = None # Fold in use
     batch:int = 0 # Number of the batch within the fold, from 0
     last:bool = False # Is this the last training batch of the epoch?
+    aside:bool = False # Is this a pass beside the training, which judges other weights? Then nothing is recorded
     resuming:bool = False # Is this `on_train_begin` or `on_fold_begin` a replay of what happened before an interruption?
     update:bool = True # Move the parameters after this batch? Set it to False in `on_batch_begin` to add up gradients
     pending:bool = False # Are there gradients that have not moved the parameters yet?
@@ -70,15 +73,41 @@ class FitParams:
     run:Any = None # What the loop keeps for itself
 
 # %% ../../nbs/30_callback.ipynb #d0dd3c02
+def _plain(v:Any)->Any:
+    "A setting as numbers, text and lists; of anything else only the class"
+    if isinstance(v, np.generic): v = v.item()
+    if isinstance(v, np.ndarray) and v.dtype.kind in "biufU" and v.size <= 1000: v = v.tolist()
+    if v is None or isinstance(v, (bool, int, float, str)): return v
+    if isinstance(v, (list, tuple)): return [_plain(a) for a in v]
+    if isinstance(v, dict): return {str(k): _plain(a) for k, a in v.items()}
+    return f"<{'path' if isinstance(v, Path) else type(v).__name__}>"
+
+def _settings(cls:type, args:Sequence, kw:dict)->dict[str, Any]:
+    "Arguments by name, with defaults; none if they do not fit, which the constructor says better"
+    try: bound = inspect.signature(cls.__init__).bind(None, *args, **kw)
+    except (TypeError, ValueError): return {}
+    bound.apply_defaults()
+    given = dict(list(bound.arguments.items())[1:])
+    return {k: _plain(v) for k, v in given.items() if k not in cls.free} if cls.__init__ is not object.__init__ else {}
+
+# %% ../../nbs/30_callback.ipynb #6f2b4efc
 class Callback:
     "Base of everything that takes part in a training; override the events of the table above"
     needs_grad:ClassVar[bool] = False # Must validation and prediction build a graph?
     owns_loss:ClassVar[bool] = False # Does it set `fp.loss_val` itself, so that the loop skips its own loss?
     order:ClassVar[int] = 0 # Lower is called first; equals in the order given
+    changes_loss:ClassVar[bool] = False # Does `on_forwards_end` change `fp.loss_val`, so that passes beside the training call it, too?
     prepares:ClassVar[bool] = False # Do `on_fold_begin` and `on_batch_begin` only change data, so that passes beside the training call them, too?
     stackable:ClassVar[bool] = False # Does it touch only its own model, through `fp` and the model's methods, so that models can train in lockstep?
     state_names:ClassVar[tuple[str, ...]] = () # Attributes that a resumed training needs
+    free:ClassVar[tuple[str, ...]] = ("show_plots", "verbose", "extra_detail", "trackers") # Arguments that a resumed training may change
     model:Any = None # Set by the loop
+    settings:dict = {} # Arguments that it was made with, as far as they are numbers, text and the like
+
+    def __new__(cls, *args, **kw):
+        self = super().__new__(cls)
+        self.settings = _settings(cls, args, kw)
+        return self
 
     def __init_subclass__(cls, **kw):
         super().__init_subclass__(**kw)

@@ -6,8 +6,8 @@
 __all__ = ['Results', 'load_results', 'train_models', 'Ensemble', 'ensemble_from_results', 'load_ensemble']
 
 # %% ../../nbs/35_ensemble.ipynb #059241dd
-import copy, hashlib, json, os, re, signal, sys, threading, time, traceback, warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import copy, hashlib, json, operator, os, re, shutil, signal, sys, threading, time, traceback, warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context, parent_process
@@ -25,13 +25,13 @@ from tqdm.auto import tqdm
 from ..core import (DataError, ExtraError, FeatureError, FoldFileError, OptionError, ShapeError, atomic_path, child_seed, choose, get_device, need,
                            patch, progress, refuse_existing, round_unc, seeded)
 from ..data.prep import AbsPipe, pipe_from_dict
-from ..data.yielder import FoldYielder
+from ..data.yielder import FoldYielder, _alone
 from ..nn.builder import ModelBuilder
-from ..nn.stack import StackedNet, StackedStep, per_event_loss, stack_nets, stacked_loss, why_not
+from ..nn.stack import StackedNet, StackedStep, per_event_loss, says_stackable, stack_nets, stacked_loss, why_not
 from .callback import Callback, FitParams, as_callbacks
-from .model import _CHECKPOINT, Model, _batch_loss, _on_sigterm, _read_checkpoint
+from .model import _CHECKPOINT, Model, _batch_loss, _on_sigterm, _read_checkpoint, _view
 from .monitor import EarlyStopping, EvalMetric, MetricLogger, SaveBest, in_notebook
-from .schedule import cycle_files
+from .schedule import _Average, cycle_files
 
 # %% ../../nbs/35_ensemble.ipynb #cf91dea3
 _HIDDEN = ("history", "path", "trn_idxs", "data")  # Entries that a table leaves out
@@ -53,14 +53,19 @@ class Results(list):
         return pd.DataFrame([{k: v for k, v in r.items() if k not in _HIDDEN} for r in self])
     def summary(self)->dict[str, str]: # Score -> 'mean ± std/√n'
         "Mean and std/√n of each score over the models, which share training events: a scale, not an error"
-        df = self.to_df()
-        return {k: round_unc(df[k].mean(), df[k].std(ddof=1)/len(df)**.5 if len(df) > 1 else np.nan) for k in self.lower_is_better}
+        have = {k: pd.Series([r[k] for r in self if k in r], dtype=float) for k in self.lower_is_better}  # A metric may have come later
+        return {k: round_unc(v.mean(), v.std(ddof=1)/len(v)**.5 if len(v) > 1 else np.nan) for k, v in have.items() if len(v)}
     def line(self,
         row:Mapping[str, Any], # One of the dictionaries
     )->str: # The line
         "A model on one line"
-        scores = " · ".join(f"{k} {row[k]:.4g}" for k in self.lower_is_better)
+        scores = " · ".join(f"{k} {row[k]:.4g}" for k in self.lower_is_better if k in row)
         return f"model {row['id']} · fold {row['val_idx']} · best of {row['epochs']} epochs: {row['best_epoch']} · {scores}"
+    def __getitem__(self, i:Any):
+        if not isinstance(i, slice): return super().__getitem__(i)
+        out = Results(super().__getitem__(i), self.lower_is_better, self.folder, self.setup)
+        out.strategy, out.notes = self.strategy, list(self.notes)
+        return out
     def __repr__(self): return f"{len(self)} models: " + ", ".join(f"{k} {v}" for k, v in self.summary().items()) if self else "no models"
     def _repr_html_(self): return self.to_df().to_html(index=False, float_format="%.4g") + f"<p>{self!r}</p>"
 
@@ -97,7 +102,7 @@ def load_results(
     folder:str|Path, # Folder that `train_models` wrote, or its results.json
 )->Results: # The results
     "Read the results of a training; raises `FoldFileError` if there are none"
-    path = Path(folder)
+    path = Path(folder).expanduser()
     path = path if path.suffix == ".json" else path/"results.json"
     d = _read_json(path, _RESULTS, ("models", "lower_is_better", "setup"))
     rows = [{**r, "path": str(_sibling(path, r.get("path")))} for r in d["models"]]
@@ -136,6 +141,7 @@ class _Task:
     verbose:int
     live:bool
     checkpoint:dict|None # 'every' and 'resume' of `Model.fit`; None: no checkpoints
+    anew:bool = False # May files that callbacks of an earlier training left be removed?
 
     def callbacks(self, i:int)->tuple[list[Callback], list[EvalMetric]]:
         "New callbacks and metrics for model i; the last two are the log and what keeps the best epoch"
@@ -153,6 +159,8 @@ class _Job:
         self.args = dict(fy=fy or task.fy, trn_idxs=self.trn, val_idx=self.val, cbs=[*self.cbs, *self.metrics], seed=child_seed(task.seed, "train", i),
                          cb_savepath=task.folder/"callbacks"/str(i), **task.args)
         self.checkpoint = {} if task.checkpoint is None else {"checkpoint": task.folder/"checkpoints"/str(i), **task.checkpoint}
+        goes_on = self.checkpoint and self.checkpoint["resume"] and (self.checkpoint["checkpoint"]/_CHECKPOINT).exists()
+        if task.anew and not goes_on and (old := self.args["cb_savepath"]).is_dir(): shutil.rmtree(old)
 
     def fit(self)->dict[str, Any]:
         "Train alone"
@@ -164,14 +172,21 @@ class _Job:
         log, best = self.cbs[-2:]
         at = (best.best_epoch if best.auto_reload else len(log.history["valid"])) - 1
         scores = {"loss": log.history["valid"][at], **{m.name: log.history[m.name][at] for m in self.metrics}}
-        if best.auto_reload and best.best_name != "network":  # An average of weights was better than those of any epoch
-            fy, scores["loss"] = self.args["fy"], best.best_loss
-            scores |= {m.name: float(m.evaluate_model(self.model, fy, self.val)) for m in self.metrics}
+        if (avg := self._average()) is not None:  # An average of weights is in the network, not those of an epoch
+            scores["loss"] = best.best_loss if best.auto_reload else log.history[avg][-1]
+            fy, use = self.args["fy"], self.args["train_on_weights"]
+            scores |= {m.name: float(m.evaluate_model(self.model, fy, self.val, use)) for m in self.metrics}
         path = self.model.save(self.task.folder/f"model_{self.id}", overwrite=True)
         return {"id": self.id, "path": str(path), "data": self.task.fy.content_id(), "val_idx": self.val, "trn_idxs": list(self.trn),
                 "epochs": len(log.history["valid"]), "best_epoch": at + 1, **scores,
                 "seconds": round(time.perf_counter()-self.start, 2), "history": log.history}
 
+    def _average(self)->str|None:
+        "Name of the average of weights that the network has at the end; None if there is none"
+        if (best := self.cbs[-1]).auto_reload: return None if best.best_name == "network" else best.best_name
+        return next((c.name for c in self.cbs if isinstance(c, _Average) and c.replace and c.avg is not None), None)
+
+# %% ../../nbs/35_ensemble.ipynb #c9704f9f
 def _old_checkpoint(task:_Task, i:int)->None:
     "Remove the checkpoint of a model that needs it no more"
     at = task.folder/"checkpoints"/str(i)
@@ -328,13 +343,18 @@ def _work(pipe:Any, task:_Task, run:Callable)->None:
         pipe.send(("ready", None))
         while (ids := pipe.recv()) is not None:
             try: run(task, ids, lambda row: pipe.send(("row", row)))
-            except Exception as e:
-                text = "".join(traceback.format_exception(e))
-                pipe.send(("error", (type(e).__name__, str(e), getattr(e, "__notes__", []), text)))
+            except (Exception, SystemExit, KeyboardInterrupt) as e:
+                if isinstance(e, SystemExit) and e.code == 143: raise  # By SIGTERM
+                pipe.send(("error", (type(e).__name__, _words(e), getattr(e, "__notes__", []), "".join(traceback.format_exception(e)))))
             else: pipe.send(("free", None))
     except (EOFError, OSError): pass  # The parent is gone
 
 # %% ../../nbs/35_ensemble.ipynb #05ed08fa
+def _words(e:BaseException)->str:
+    "What an error says, if it can"
+    try: return str(e)
+    except Exception: return "an error that cannot say what it is"
+
 def _follow(parent:Any)->None:
     "Not to outlive one's parent, though a training may write its checkpoint"
     parent.join()
@@ -384,13 +404,17 @@ class _Worker:
         self.ids, self.busy = list(ids or []), ids is not None
         with suppress(OSError): self.pipe.send(ids)
 
-    def stop(self, patience:float)->None:
-        "End the process: by asking, by SIGTERM, by SIGKILL"
-        if not self.busy: self.give(None)
-        for end, seconds in ((lambda: None, 0 if self.busy else 2), (self.process.terminate, patience), (self.process.kill, None)):
-            end(); self.process.join(seconds)
-            if not self.process.is_alive(): break
-        self.pipe.close()
+def _stop(workers:Sequence[_Worker], patience:float)->None:
+    "End processes, all at once: by asking, by SIGTERM, by SIGKILL"
+    for w in workers:
+        if not w.busy: w.give(None)
+    for end, seconds in ((None, 2), ("terminate", patience), ("kill", 60)):
+        left = [w for w in workers if w.process.is_alive() and (end or not w.busy)]
+        for w in left:
+            if end: getattr(w.process, end)()
+        until = time.monotonic() + seconds
+        for w in left: w.process.join(max(0, until-time.monotonic()))
+    for w in workers: w.pipe.close()
 
 # %% ../../nbs/35_ensemble.ipynb #5c155e85
 def _error(worker:_Worker, said:tuple|None)->Exception:
@@ -419,8 +443,7 @@ def _processes(task:_Task, chunks:Sequence[Sequence[int]], done:Callable[[dict],
                 if what == "row": w.ids.remove(said["id"]); done(said); continue
                 if what != "free": failed.append(_error(w, said))
                 w.give(todo.pop(0) if todo and what != "dead" else None)
-    finally:
-        for w in workers: w.stop(2 if task.checkpoint is None else 30)
+    finally: _stop(workers, 2 if task.checkpoint is None else 30)
     if todo: failed[0].add_note(f"train_models: no process is left to train model {', '.join(str(i) for c in todo for i in c)}")
     if failed: raise failed[0]
 
@@ -431,7 +454,8 @@ def _no_stack(task:_Task, ids:Sequence[int])->str|None:
     if task.checkpoint is not None and get_device().type != "cpu": return "on a GPU, checkpoints within a training are written by models that train alone"
     cbs, metrics = task.callbacks(ids[0])
     for c in [*cbs, *metrics]:
-        if not c.stackable: return f"the callback {type(c).__name__} is not marked stackable"
+        if not (type(c).__module__.startswith("lumin_nb.") and c.stackable or says_stackable(c, "on_")):
+            return f"the callback {type(c).__name__} is not marked stackable"
     return why_not(*(task.builder.build_model(s) for s in (0, 1)))
 
 def _widest(task:_Task)->tuple[int, int]:
@@ -452,13 +476,13 @@ def _seconds(task:_Task, ids:Sequence[int], stacked:bool)->float:
     return epochs*sum(max(n//bs, 1)*(1.5e-4 if stacked else 1e-3) + 1.2e-10*n_par*n for n in sizes)
 
 # %% ../../nbs/35_ensemble.ipynb #3c962e26
+_STRATEGIES = ("auto", "serial", "stacked", "processes")
 _ROOM = 2**18  # Values that a layer may give for a batch of all models
 
 def _cores()->int: return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 def _choose(strategy:str, task:_Task, ids:list[int], n_workers:int|None)->tuple[str, int, int, list[str]]:
     "Which way to go: strategy, models per stack (1: none), processes (0: none), and what there is to say about it"
-    choose(strategy, ("auto", "serial", "stacked", "processes"), "strategy")
     n, why = min(n_workers or _cores(), len(ids)), None if strategy in ("serial", "processes") else _no_stack(task, ids)
     if strategy == "stacked":
         if why: return "serial", 1, 0, [f"not stacked, but one by one: {why}"]
@@ -493,7 +517,7 @@ def _run(how:str, k:int, n:int, task:_Task, ids:list[int], done:Callable[[dict],
             for _ in range(n): workers.append(_Worker(replace(task, live=False), run))
             for w in workers: w.ready()
         except Exception as e:
-            for w in workers: w.stop(0)
+            _stop(workers, 0)
             only = ", ".join(dict.fromkeys(re.findall(r"__main__\.(\w+)", str(e))))
             why = f"{only} lives in this notebook or script, not in a module" if only else f"{type(e).__name__}: {e}"
             how, n, said = "stacked" if k > 1 else "serial", 0, [f"not in processes, but in this one: no other could take it ({why})"]
@@ -517,7 +541,7 @@ def train_models(
     train_on_weights:bool=True, # Use event weights?
     bulk_move:bool=True, # Whole folds on the device at once?
     start_model_id:int=0, # Number of the first model
-    excl_idxs:Sequence[int]=(), # Folds that no model sees
+    excl_idxs:Sequence[int]|None=None, # Folds that no model sees; None: there are none
     unique_trn_idxs:bool=False, # Each model on folds of its own?
     live_fdbk:bool|None=None, # Growing plot of the current model? None: in a notebook, for models that train alone
     savepath:str|Path="train_weights", # Folder for models and results
@@ -531,26 +555,29 @@ def train_models(
     n_workers:int|None=None, # Processes, where there are some; None: one per core
 )->Results: # One dictionary per model; `Ensemble.from_results` makes an ensemble of them
     "Train several models, each with its own validation fold; raises `FoldFileError` if the folder holds a training already"
-    results = _start(folder := Path(savepath), _setup(fy, bs, n_epochs, model_builder, seed), resume, overwrite)
-    todo = _todo(results, start_model_id, n_models)
-    task = _Task(fy, model_builder, folder.absolute(), {"n_epochs": n_epochs, "bs": bs, "train_on_weights": train_on_weights, "bulk_move": bulk_move},
-                 {i: _model_folds(fy, i, n_models, excl_idxs, unique_trn_idxs) for i in todo}, (list(cb_partials or []), list(metric_partials or [])),
-                 patience, save_best, seed, verbose, in_notebook() if live_fdbk is None else live_fdbk,
-                 {"every": every, "resume": resume} if checkpoint else None)
     if every is not None and not checkpoint: raise OptionError("every: updates between checkpoints; say checkpoint=True, too")
-    if overwrite and not resume:
-        for i in todo: _old_checkpoint(task, i)
-    for m in metric_partials or []: results.lower_is_better |= {(new := m()).name: new.lower_is_better}
-    return _train(task, todo, results, strategy, n_workers)
+    ids = range(_whole(start_model_id, "start_model_id", 0), start_model_id + (n_models := _whole(n_models, "n_models")))
+    excl, args = [int(i) for i in ([] if excl_idxs is None else excl_idxs)], {"n_epochs": _whole(n_epochs, "n_epochs"), "bs": _whole(bs, "bs")}
+    task = _Task(fy, model_builder, Path(savepath).expanduser().absolute(), args | {"train_on_weights": train_on_weights, "bulk_move": bulk_move},
+                 {i: _model_folds(fy, i, n_models, excl, unique_trn_idxs) for i in ids},
+                 (_makers(cb_partials, "cb_partials", Callback), _makers(metric_partials, "metric_partials", EvalMetric)),
+                 patience, save_best, seed, verbose, in_notebook() if live_fdbk is None else live_fdbk,
+                 {"every": every if every is None else _whole(every, "every"), "resume": resume} if checkpoint else None, resume or overwrite)
+    setup = _setup(task, {"excl_idxs": sorted(excl), "unique_trn_idxs": unique_trn_idxs and n_models})
+    return _train(task, setup, resume, overwrite, choose(strategy, _STRATEGIES, "strategy"), None if n_workers is None else _whole(n_workers, "n_workers"))
 
 # %% ../../nbs/35_ensemble.ipynb #66bf9e60
-def _train(task:_Task, todo:list[int], results:Results, strategy:str, n_workers:int|None)->Results:
+def _train(task:_Task, setup:dict, resume:bool, overwrite:bool, strategy:str, n_workers:int|None)->Results:
     "Train what is to be trained, and note down each model when it is done"
+    results = _start(task.folder, setup, resume, overwrite)
+    todo = sorted(task.plans.keys() - {r["id"] for r in results})
     how, k, n, said = _choose(strategy, task, todo, n_workers)
+    if overwrite and not resume:
+        for i in todo: _old_checkpoint(task, i)
+    for m in task.makers[1]: results.lower_is_better |= {(new := m()).name: new.lower_is_better}
     bar = progress((), "Models", len(todo))
     def done(row):
-        results[:] = sorted([*results, {**row, "path": str(results.folder/Path(row["path"]).name)}], key=lambda r: r["id"])
-        results.save(results.folder/"results.json")
+        _note(results, {**row, "path": str(results.folder/Path(row["path"]).name)})
         if task.checkpoint is not None: _old_checkpoint(task, row["id"])
         if task.verbose: tqdm.write(results.line(row))
         bar.update()
@@ -559,7 +586,7 @@ def _train(task:_Task, todo:list[int], results:Results, strategy:str, n_workers:
             results.strategy = how
             was, more = _run(how, k, n, task, todo, done)
             results.notes = [*said, *more]
-            if was != how: results.strategy = was; results.save(results.folder/"results.json")
+            if was != how: results.strategy = was; _note(results)
         for line in results.notes: tqdm.write(f"train_models: {line}")
     except BaseException as e:
         e.add_note(_kept(results, len({r["id"] for r in results} | set(todo)), results.folder))
@@ -573,35 +600,77 @@ def _kept(results:Results, n:int, folder:Path)->str:
     names = ", ".join(Path(r["path"]).name for r in results) or "none"
     return f"train_models: {len(results)} of {n} models are done and kept in {folder} ({names}); call again with resume=True to train the rest"
 
-def _todo(results:Results, start:int, n_models:int)->list[int]:
-    "Models that are still to be trained"
-    if n_models < 1: raise OptionError(f"n_models: {n_models} models; give 1 or more")
-    return sorted(set(range(start, start + n_models)) - {r["id"] for r in results})
+def _whole(value:Any, what:str, least:int=1)->int:
+    "A whole number of whatever kind; raises `OptionError` for anything else"
+    try: n = operator.index(value)
+    except TypeError: n = None
+    if n is None or isinstance(value, bool) or n < least: raise OptionError(f"{what}: {value}; give a whole number, {least} or more")
+    return n
 
-def _setup(fy:FoldYielder, bs:int, n_epochs:int, builder:ModelBuilder, seed:int|None)->dict[str, Any]:
-    "What the models of one training have in common"
-    return {"data": fy.content_id(), "bs": bs, "n_epochs": n_epochs, "seed": seed, "recipe": hashlib.sha256(builder.to_json().encode()).hexdigest()}
+def _makers(given:Any, what:str, kind:type)->list[Callable]:
+    "Makers of callbacks; raises `OptionError` for what makes none, or no new ones"
+    makers = [] if given is None else [given] if callable(given) or not isinstance(given, Iterable) else list(given)
+    for m in makers:
+        name = getattr(m, "__name__", None) or getattr(getattr(m, "func", None), "__name__", None) or repr(m)
+        if isinstance(m, Callback):
+            kind = type(m).__name__
+            raise OptionError(f"{what}: {kind} is made already; each model needs its own: give partial({kind}, ...)")
+        made = [m(), m()] if callable(m) else []
+        if not made or not all(isinstance(c, kind) for c in made): raise OptionError(f"{what}: {name} makes no {kind.__name__}")
+        if made[0] is made[1]: raise OptionError(f"{what}: {name} gives one {type(made[0]).__name__} to all models; each needs its own")
+    return makers
 
+# %% ../../nbs/35_ensemble.ipynb #82cc6509
+def _setup(task:_Task, folds:Mapping[str, Any])->dict[str, Any]:
+    "What the models of one training have in common, as JSON has it"
+    args = {k: task.args[k] for k in ("bs", "n_epochs", "train_on_weights")}
+    recipe = hashlib.sha256(task.builder.to_json().encode()).hexdigest()
+    d = {"data": task.fy.content_id(), **args, "seed": task.seed, "recipe": recipe, "patience": task.patience, "save_best": task.save_best, **folds,
+         "view": _view(task.fy)}
+    return json.loads(json.dumps(d, default=lambda v: v.item() if hasattr(v, "item") else repr(v)))
+
+def _other(there:Mapping[str, Any], here:Mapping[str, Any])->list[str]:
+    "What differs in two set-ups; an older one may know less"
+    other = [k for k in here if k in there and there[k] != here[k]]
+    return [k for k in other if k != "view" or "data" not in other]
+
+# %% ../../nbs/35_ensemble.ipynb #b666d91b
 def _start(folder:Path, setup:Mapping[str, Any], resume:bool, overwrite:bool)->Results:
     "The results to begin with; nothing of an earlier training is touched unless asked"
-    done = folder/"results.json"
-    if resume and done.exists():
-        old = load_results(folder)
-        if other := [k for k in setup if old.setup.get(k) != setup[k]]:
-            raise OptionError(f"{folder} holds a training with another {', '.join(other)}; resume=True needs the same. Give another savepath")
-        if lost := [r["path"] for r in old if not Path(r["path"]).is_file()]:
-            raise FoldFileError(f"{lost[0]} is gone, though results.json lists it")
-        return old
-    if not overwrite:
-        for p in (done, *sorted(folder.glob("model_*.safetensors"))):
-            if p.exists(): raise FoldFileError(f"{folder} holds a training already ({p.name}). Give another savepath, "
-                                               "resume=True to continue it, or overwrite=True to replace it")
-    folder.mkdir(parents=True, exist_ok=True)
-    new = Results(folder=folder, setup=setup)
-    if done.exists(): new.save(done)  # overwrite=True: the list begins anew, each model file goes when its successor is there
+    if folder.exists() and not folder.is_dir(): raise FoldFileError(f"savepath: {folder} is a file; give a folder")
+    new, done = Results(folder=folder, setup=setup), folder/"results.json"
+    with _alone(done):
+        old = load_results(folder) if done.exists() and (resume or not overwrite) else None
+        if resume and old is not None:
+            if old and (other := _other(old.setup, setup)):
+                raise OptionError(f"{folder} holds a training with another {', '.join(other)}; resume=True needs the same. Give another savepath")
+            if lost := [r["path"] for r in old if not Path(r["path"]).is_file()]:
+                raise FoldFileError(f"{lost[0]} is gone, though results.json lists it")
+            old.setup = {**old.setup, **setup}
+            old.save(done)
+            return old
+        there = [] if overwrite else [*([done] if old else []), *sorted(folder.glob("model_*.safetensors"))]
+        if there: raise FoldFileError(f"{folder} holds a training already ({there[0].name}). Give another savepath, " +
+                                      ("" if resume else "resume=True to continue it, ") + "or overwrite=True to replace it")
+        new.save(done)  # With overwrite=True, too: the list begins anew, each model file goes when its successor is there
     return new
 
+def _note(results:Results, *rows:Mapping[str, Any])->None:
+    "Note down models in results.json, beside those that other jobs noted there since"
+    with _alone(path := results.folder/"results.json"):
+        there = load_results(path) if path.exists() else Results()
+        if _other(there.setup, results.setup): raise FoldFileError(f"{path} is of another training by now: two of them write to one folder")
+        results[:] = sorted({r["id"]: r for r in [*there, *results, *rows]}.values(), key=lambda r: r["id"])
+        results.lower_is_better |= there.lower_is_better
+        results.save(path)
+
 # %% ../../nbs/35_ensemble.ipynb #ac6fa50b
+def _gives(m:Model)->dict[str, Any]:
+    "What a model takes and gives"
+    b = m.model_builder
+    cats = [] if b.cat_embedder is None else list(b.cat_embedder.cat_names)
+    return {"objective": b.objective, "n_out": b.n_out, "features": list(b.cont_feats), "categories": cats}
+
 class Ensemble:
     "Several models with weights that sum to one"
     def __init__(self,
@@ -612,6 +681,9 @@ class Ensemble:
         cat_maps:Mapping[str, Mapping[int, Any]]|None=None, # Category of each code, to go along when the ensemble is saved
     ):
         if not models: raise OptionError("an ensemble needs at least one model")
+        for m in models[1:]:
+            if other := [k for k, v in _gives(m).items() if v != _gives(models[0])[k]]:
+                raise OptionError(f"an ensemble needs models of the same inputs and outputs; these have another {', '.join(other)}")
         w = np.ones(len(models)) if weights is None else np.asarray(weights, float)
         if w.shape != (len(models),) or not np.isfinite(w).all() or (w < 0).any() or w.sum() <= 0:
             raise OptionError(f"weights: {w.tolist()}; give one number for each of {len(models)} models, none negative, not all zero")
@@ -638,6 +710,7 @@ def _repr_html_(self:Ensemble)->str:
     return pd.DataFrame(rows).to_html(index=False, float_format="%.4g")
 Ensemble._repr_html_ = _repr_html_
 
+# %% ../../nbs/35_ensemble.ipynb #dc6bd7f9
 _SNAPSHOT = {"n_cycles": None, "patience": 0, "load_cycles_only": True, "weighting_pwr": 0.}
 
 def _snapshots(row:Mapping[str, Any], args:Mapping[str, Any])->list[tuple[dict, float]]:
@@ -655,15 +728,17 @@ def ensemble_from_results(
     size:int|None=None, # Number of models, the best ones; None for all
     model_builder:ModelBuilder|None=None, # Recipe; None takes the one that each model file holds
     metric:str="loss", # Score to rank and weight by
-    weighting:str="reciprocal", # 'reciprocal': by that score; 'uniform': equal weights
+    weighting:str="reciprocal", # 'reciprocal': by that score, which partly rewards an easy validation fold; 'uniform': equal weights
     higher_metric_better:bool|None=None, # Direction of the score; None: as the results know
     custom:Mapping[str, Any]|None=None, # Your own classes by name, if the recipe uses some
     snapshot_args:Mapping[str, Any]|None=None, # Models at the ends of their cycles: 'n_cycles', 'patience', 'load_cycles_only', 'weighting_pwr'; see below
 )->Ensemble: # Best model first
     "The best models of a training, weighted; raises `OptionError` for more models than there are, `FeatureError` for an unknown metric"
+    if not isinstance(results, Results):
+        raise OptionError(f"results: a {type(results).__name__}; give what train_models or load_results gave, or a slice of it, which is ranked here")
     need(metric, [k for k in results.lower_is_better if all(k in r for r in results)], "the results", "score")
     choose(weighting, ("reciprocal", "uniform"), "weighting")
-    size = len(results) if size is None else size
+    size = len(results) if size is None else _whole(size, "size")
     if not 1 <= size <= len(results): raise OptionError(f"size: {size} models asked for, the training has {len(results)}")
     lower = results.lower_is_better[metric] if higher_metric_better is None else not higher_metric_better
     best = sorted(results, key=lambda r: r[metric] if lower else -r[metric])[:size]
@@ -719,15 +794,18 @@ def predict(
     inputs:Any, # Array, tensor or frame of shape (event, feat), or a `FoldYielder`
     n_models:int|None=None, # Only the first (best) models
     pred_name:str="pred", # Column for a `FoldYielder`; with `syst`, '_' and its name are added; the spread's name has '_spread' behind it
-    spread:bool=False, # Give the spread of the models, too?
+    spread:bool=False, # Give the spread of the models, too? A `FoldYielder` gets it in any case
     syst:str|None=None, # Systematic variation of a `FoldYielder`; None for the nominal data
+    as_np:bool=True, # numpy arrays, or tensors?
     **kw, # Further arguments of `Model.predict`, e.g. bs
-)->np.ndarray|tuple[np.ndarray, np.ndarray]|None: # Mean, shape (event, targ), or mean and spread; None for a `FoldYielder`
+)->np.ndarray|Tensor|tuple|None: # Mean, shape (event, targ), or mean and spread; None for a `FoldYielder`
     "Weighted mean of the models' predictions, and their spread; raises `OptionError` for more models than there are, or `syst` without a file"
-    if n_models is not None and not 1 <= n_models <= len(self): raise OptionError(f"n_models: {n_models} asked for, the ensemble has {len(self)}")
+    if n_models is not None and _whole(n_models, "n_models") > len(self):
+        raise OptionError(f"n_models: {n_models} asked for, the ensemble has {len(self)}")
     models, w = self.models[:n_models], self.weights[:n_models]
     if not isinstance(inputs, FoldYielder):
         out = self._combine([m.predict(inputs, syst=syst, **kw) for m in models], w)
+        if not as_np: out = tuple(map(torch.as_tensor, out))
         return out if spread else out[0]
     syst = inputs._syst(syst)
     folds = [m.predict_folds(inputs, syst=syst, **kw) for m in models]
@@ -770,7 +848,7 @@ def save(
     overwrite:bool=False, # Replace an ensemble that is there? Other files of the folder stay
 )->Path: # The folder
     "Write the ensemble; raises `FoldFileError` if there is one already"
-    folder = Path(name)
+    folder = Path(name).expanduser()
     refuse_existing(folder/"ensemble.json", overwrite)
     old = _read_json(folder/"ensemble.json", _ENSEMBLE, ("members",))["members"] if (folder/"ensemble.json").exists() else []
     run = next(k for k in range(10_000) if not any((folder/f"member_{k}_{i}.safetensors").exists() for i in range(len(self))))
@@ -789,7 +867,7 @@ def load_ensemble(
     custom:Mapping[str, Any]|None=None, # Your own classes by name, if the recipe uses some
 )->Ensemble: # The ensemble
     "Read an ensemble; raises `FoldFileError` if there is none"
-    path = Path(name)/"ensemble.json"
+    path = Path(name).expanduser()/"ensemble.json"
     d = _read_json(path, _ENSEMBLE, ("members", "weights", "results", "input_pipe", "cat_maps"))
     cats = {f: {int(c): v for c, v in m.items()} for f, m in d["cat_maps"].items()}
     pipe = d["input_pipe"] and pipe_from_dict(d["input_pipe"])

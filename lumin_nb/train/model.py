@@ -19,22 +19,20 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.optim.swa_utils import update_bn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionError, ShapeError, atomic_path, child_seed, get_device, make_rng,
                            need, patch, seeded, to_np)
-from ..data.batch import BatchYielder
+from ..data.batch import BatchYielder, _batch_size, _plain
 from ..data.yielder import FoldYielder, _n_bytes
 from ..nn.builder import ModelBuilder
 from ..nn.head import AbsHead
-from ..nn.loss import OwnWeightsLoss, WeightedBCE, WeightedMAE, WeightedMSE
+from ..nn.loss import OwnWeightsLoss
 from ..ragged import Ragged
-from ..state import load_state, save_state
+from ..state import _write_tensors, load_state, save_state
 from .callback import Callback, Caller, FitParams, PredHandler, as_callbacks
 
 # %% ../../nbs/31_model.ipynb #faf5151c
@@ -108,7 +106,7 @@ def set_lr(
 def get_mom(self:Model)->float|None:
     "Momentum, or beta_1 of Adam, of the first parameter group; None for an optimiser without"
     g = self.opt.param_groups[0]
-    return g["betas"][0] if "betas" in g else g.get("momentum") or None
+    return g["betas"][0] if "betas" in g else g.get("momentum")
 @patch
 def set_mom(
     self:Model,
@@ -117,23 +115,21 @@ def set_mom(
     "Set momentum, or beta_1 of Adam, of every parameter group that has one"
     for g in self.opt.param_groups:
         if "betas" in g: g["betas"] = (float(mom), g["betas"][1])
-        elif g.get("momentum"): g["momentum"] = float(mom)
+        elif "momentum" in g:
+            if mom and not g["momentum"] and isinstance(self.opt, torch.optim.RMSprop):  # It makes room for momentum only if there is some at the first step
+                for p in g["params"]:
+                    if self.opt.state.get(p): self.opt.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
+            g["momentum"] = float(mom)
 
 # %% ../../nbs/31_model.ipynb #97c48b34
-_ONE_OP = {WeightedBCE: F.binary_cross_entropy_with_logits, WeightedMSE: F.mse_loss, WeightedMAE: F.l1_loss}  # Means over all elements
-_TAKES_WGT = {WeightedBCE}  # ... with weights inside
-
-def _batch_loss(loss:nn.Module, pred:Tensor, y:Tensor, w:Tensor|None, mean_wgt:float)->Tensor:
+def _batch_loss(loss:nn.Module, pred:Tensor, y:Tensor, w:Tensor|None, mean_wgt:float|Tensor)->Tensor:
     "Loss of a batch, shape (): the weighted sum over the number of events times the mean weight of all events"
-    f = _ONE_OP.get(type(loss))
-    if f is not None and pred.shape == y.shape:  # Small batches are as fast as their number of operations is small
-        if w is None: return f(pred, y)
-        if w.dim() == 2 and len(w) == len(y) and w.shape[1] == 1:
-            if mean_wgt != 1: w = w*(1/mean_wgt)
-            return f(pred, y, w) if type(loss) in _TAKES_WGT else (f(pred, y, reduction="none")*w).mean()
     if w is None: return loss(pred, y, None)
-    own = isinstance(loss, OwnWeightsLoss) and not loss.takes_norm  # A user's function gets weights with mean one
-    return loss(pred, y, w/mean_wgt) if own else loss(pred, y, w, norm=len(y)*mean_wgt)
+    if isinstance(loss, OwnWeightsLoss) and not loss.takes_norm:  # A user's function gets weights with mean one
+        return loss(pred, y, w/(mean_wgt.to(w.device) if isinstance(mean_wgt, Tensor) else mean_wgt))
+    if isinstance(mean_wgt, Tensor):
+        raise OptionError(f"there are {len(mean_wgt)} weights per event, the loss takes one: choose it with FoldYielder(yield_wgt=...)")
+    return loss(pred, y, w, norm=len(y)*mean_wgt)
 
 @patch
 def _fit_batch(self:Model, fp:FitParams, call:Caller, owns_loss:bool)->None:
@@ -168,8 +164,8 @@ def _update(self:Model, fp:FitParams)->None:
 class _Run:
     "What the loop keeps for itself during a training"
     idxs:list[int] # Training folds in the order of the caller
-    trn_wgt:float # Their mean event weight
-    val_wgt:float # That of the validation fold
+    trn_wgt:Any # Their mean event weight
+    val_wgt:Any # That of the validation fold
     by_args:dict # Arguments of every `BatchYielder`
     owns:bool # Does a callback own the loss?
     per_batch:bool # Is the loss one quantity of a whole batch?
@@ -182,6 +178,14 @@ class _Run:
     val_bs:int|None = 0 # Events per batch of validation; 0: not known yet
     keeper:Any = None # `_Keeper`, if there are checkpoints
     mid:dict|None = None # Where in an epoch to go on after an interruption
+    still:list = field(default_factory=list) # Batch norms that do not move while training
+    silent:set = field(default_factory=set) # Callbacks that changed a loss in validation and had not said that they do
+
+_ASKED = threading.local()  # Keepers of the trainings that are going on in this thread, the innermost last
+
+def _asked()->list:
+    "Those that hear of a SIGTERM"
+    return _ASKED.__dict__.setdefault("keepers", [])
 
 def _total(losses:Sequence[Tensor], wgts:Sequence[float])->tuple[float, float]:
     "Weighted sum of the losses of batches, and the sum of the weights"
@@ -189,13 +193,19 @@ def _total(losses:Sequence[Tensor], wgts:Sequence[float])->tuple[float, float]:
 
 # %% ../../nbs/31_model.ipynb #4d91dbed
 @patch
-def _open_fold(self:Model, fp:FitParams, idx:int, data:Mapping, train:bool)->None:
-    "Put a fold in `fp.by`"
-    fp.fold_idx, args = idx, fp.run.by_args
-    if fp.epoch == 1: self._check_fold(data, f"{fp.fy.name}, fold {idx}")
-    bs = fp.bs if train or not args["bulk_move"] else self._valid_bs(fp, data)
+def _open_fold(self:Model, fp:FitParams, call:Caller, idx:int, data:Mapping, train:bool)->None:
+    "Put a fold in `fp.by`, and let callbacks change it; targets that do not fit may be replaced by some that do"
+    fp.fold_idx, args, where, bad = idx, fp.run.by_args, f"{fp.fy.name}, fold {idx}", None
+    if fp.epoch == 1:
+        self._check_inputs(data["inputs"], where)
+        bad = self._bad_targets(data["targets"], where)
+    bs = fp.bs if train or not (args["bulk_move"] or fp.run.per_batch) else self._valid_bs(fp, data)
     fp.by = BatchYielder(**data, bs=bs, shuffle=train, drop_last=train, objective=self.objective,
                          device=self.device, seed=child_seed(fp.seed, "batches", fp.epoch, idx), **args)
+    for hook in call.hooks["on_fold_begin"]:
+        hook()
+        if bad is not None and fp.by.targets is not data["targets"] and self._bad_targets(fp.by.targets, where) is None: bad = None
+    if bad is not None: raise bad
 
 @patch
 def _valid_bs(self:Model, fp:FitParams, data:Mapping)->int|None:
@@ -212,9 +222,8 @@ def _begin_fold(self:Model, fp:FitParams, call:Caller, idx:int, data:Mapping)->i
     mid, run.mid, run.losses, run.wgts = run.mid, None, [], []
     if mid is None: fp.sub_epoch += 1
     if keeper is not None: keeper.note_fold(fp.cbs, mid)
-    self._open_fold(fp, idx, data, True)
     fp.resuming = mid is not None
-    call("on_fold_begin")
+    self._open_fold(fp, call, idx, data, True)
     fp.resuming = False
     if mid is None: return 0
     run.losses, run.wgts = list(mid["losses"]), mid["wgts"]
@@ -226,11 +235,13 @@ def _begin_fold(self:Model, fp:FitParams, call:Caller, idx:int, data:Mapping)->i
 def _train_fold(self:Model, fp:FitParams, call:Caller, idx:int, data:Mapping)->Iterator[None]:
     "All batches of one training fold"
     run, keeper, done = fp.run, fp.run.keeper, self._begin_fold(fp, call, idx, data)
+    outer = None if keeper or not _asked() else _asked()[-1]
     losses, wgts, last = run.losses, run.wgts, len(fp.by) - 1 if run.fold == len(fp.trn_idxs) - 1 else -1
     for fp.batch, (fp.x, fp.y, fp.w) in islice(enumerate(fp.by), done, None):
         fp.update, fp.last = True, fp.batch == last
         yield
         losses.append(fp.loss_val.detach()); wgts.append(fp.loss_wgt)
+        if outer is not None and outer.killed: sys.exit(143)
         if keeper is not None and fp.update and keeper.due(fp.step): self._checkpoint(fp, True)
         if fp.stop: break
     call("on_fold_end")
@@ -265,6 +276,7 @@ def _train_epoch(self:Model, fp:FitParams, call:Caller)->Iterator[None]:
             run.fold += 1
             if fp.stop: break
     if fp.pending: self._update(fp)
+    run.still = [m for m in self.model.modules() if isinstance(m, _BatchNorm) and not m.training]
     self._end_epoch(fp, call, run.sums)
 
 @patch
@@ -286,17 +298,26 @@ def _valid_epoch(self:Model, fp:FitParams, call:Caller)->None:
     call("on_epoch_begin")
     losses, wgts = [], []
     with torch.set_grad_enabled(any(c.needs_grad for c in fp.cbs)):
-        self._open_fold(fp, fp.val_idx, fp.fy.get_fold(fp.val_idx), False)
-        call("on_fold_begin")
+        self._open_fold(fp, call, fp.val_idx, fp.fy.get_fold(fp.val_idx), False)
         for fp.batch, (fp.x, fp.y, fp.w) in enumerate(fp.by):
             call("on_batch_begin")
             fp.y_pred, fp.loss_wgt = fp.net(fp.x), 1. if fp.run.per_batch else float(len(fp.y))
             if not owns: fp.loss_val = _batch_loss(fp.loss_func, fp.y_pred, fp.y, fp.w, fp.mean_wgt)
-            call("on_forwards_end")
+            self._changed_loss(fp, call)
             losses.append(fp.loss_val.detach()); wgts.append(fp.loss_wgt)
             call("on_batch_end")
         call("on_fold_end")
     self._end_epoch(fp, call, [_total(losses, wgts)])
+
+
+@patch
+def _changed_loss(self:Model, fp:FitParams, call:Caller)->None:
+    "`on_forwards_end` of all, noting who changes the loss and has not said so"
+    for hook in call.hooks["on_forwards_end"]:
+        was = fp.loss_val, None if fp.loss_val is None else fp.loss_val._version
+        hook()
+        cb = getattr(hook, "__self__", None)
+        if (fp.loss_val is not was[0] or fp.loss_val._version != was[1]) and not (cb is None or cb.changes_loss or cb.owns_loss): fp.run.silent.add(cb)
 
 # %% ../../nbs/31_model.ipynb #61b4cc31
 @patch
@@ -305,24 +326,27 @@ def _aside(self:Model, weights:Mapping[str, Tensor]|None, train:bool)->Iterator[
     "Room for a pass beside the training: other weights, no gradients, generators and `fit_params` put back; gives what prepares data"
     fp = self.fit_params
     if fp is None or fp.run is None: raise OptionError("valid_pass and weights_with_bn are for callbacks: there is no training at the moment")
-    kept = {k: getattr(fp, k) for k in ("state", "fold_idx", "by", "batch", "x", "y", "w", "y_pred", "loss_val", "loss_wgt", "mean_wgt")}
-    own, was_training = None if weights is None else self.get_weights(), self.model.training
+    kept = {k: getattr(fp, k) for k in ("state", "fold_idx", "by", "batch", "x", "y", "w", "y_pred", "loss_val", "loss_wgt", "mean_wgt", "aside")}
+    own, modes, loss_mode = None if weights is None else self.get_weights(), [(m, m.training) for m in self.model.modules()], self.model.training
+    still = [m for m, t in modes if isinstance(m, _BatchNorm) and not t] if self.model.training else fp.run.still
     try:
         with torch.no_grad(), seeded(child_seed(fp.seed, "aside", fp.epoch)):
             if weights is not None: self.set_weights(weights)
-            fp.state, fp.mean_wgt = ("train", fp.run.trn_wgt) if train else ("valid", fp.run.val_wgt)
+            (fp.state, fp.mean_wgt), fp.aside = ("train", fp.run.trn_wgt) if train else ("valid", fp.run.val_wgt), True
+            self._mode(fp, train)
+            for m in still: m.eval()
             yield Caller([c for c in fp.cbs if c.prepares])
     finally:
         if own is not None: self.set_weights(own)
-        self._mode(fp, was_training)
+        self._mode(fp, loss_mode)
+        for m, t in modes: m.training = t
         for k, v in kept.items(): setattr(fp, k, v)
 
 @patch
 def _aside_batches(self:Model, prepare:Caller, idx:int, train:bool)->Iterator[list]:
     "Batches of a fold, prepared as in the training"
     fp = self.fit_params
-    self._open_fold(fp, idx, fp.fy.get_fold(idx), train)
-    prepare("on_fold_begin")
+    self._open_fold(fp, prepare, idx, fp.fy.get_fold(idx), train)
     for fp.batch, (fp.x, fp.y, fp.w) in enumerate(fp.by):
         prepare("on_batch_begin")
         yield [fp.x]
@@ -339,24 +363,39 @@ def valid_pass(
     with self._aside(weights, False) as prepare:
         fp, raw, losses, wgts = self.fit_params, [], [], []
         if fp.val_idx is None: raise OptionError("valid_pass: there is no validation fold; give fit a val_idx")
-        self._mode(fp, False)
-        for x, in self._aside_batches(prepare, fp.val_idx, False):
-            raw.append(fp.net(x))
-            losses.append(_batch_loss(fp.loss_func, raw[-1], fp.y, fp.w, fp.mean_wgt)); wgts.append(float(len(fp.y)))
+        for c in fp.run.silent:
+            raise OptionError(f"{type(c).__name__} changes fp.loss_val in on_forwards_end: let it say changes_loss = True, and record nothing if "
+                              "fp.aside, so that other weights are judged by the same loss")
+        judge = Caller([c for c in fp.cbs if c.changes_loss or c.owns_loss])
+        with torch.set_grad_enabled(any(c.needs_grad for c in fp.cbs)):
+            for x, in self._aside_batches(prepare, fp.val_idx, False):
+                fp.y_pred, fp.loss_wgt = fp.net(x), 1. if fp.run.per_batch else float(len(fp.y))
+                raw.append(fp.y_pred.detach())
+                if not fp.run.owns: fp.loss_val = _batch_loss(fp.loss_func, fp.y_pred, fp.y, fp.w, fp.mean_wgt)
+                judge("on_forwards_end")
+                losses.append(fp.loss_val.detach()); wgts.append(fp.loss_wgt)
         tot, n = _total(losses, wgts)
         return tot/n, torch.cat(raw)
 
+# %% ../../nbs/31_model.ipynb #0080d4be
 @patch
 def weights_with_bn(
     self:Model,
     weights:Mapping[str, Tensor], # Weights by name, each of its own shape
     n_folds:int, # Training folds to run through
 )->dict[str, Tensor]: # The same, each of its own shape, with batch-norm statistics of their own
-    "For callbacks during a training: recompute running means and variances for other weights; without batch norm nothing changes"
-    if not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules()): return dict(weights)
+    "For callbacks during a training: recompute running means and variances for other weights; without batch norm that moves nothing changes"
+    if not any(isinstance(m, _BatchNorm) for m in self.model.modules()): return dict(weights)
     with self._aside(weights, True) as prepare:
-        idxs = self.fit_params.run.idxs[:n_folds]
-        update_bn((b for i in idxs for b in self._aside_batches(prepare, i, True)), self.model)
+        moving = [m for m in self.model.modules() if isinstance(m, _BatchNorm) and m.training and m.running_mean is not None]
+        if not moving: return dict(weights)
+        momenta = [m.momentum for m in moving]
+        try:
+            for m in moving: m.reset_running_stats(); m.momentum = None  # The mean over all batches
+            for i in self.fit_params.run.idxs[:n_folds]:
+                for x, in self._aside_batches(prepare, i, True): self.model(x)
+        finally:
+            for m, mom in zip(moving, momenta): m.momentum = mom
         return self.get_weights()
 
 # %% ../../nbs/31_model.ipynb #f2c688b3
@@ -378,19 +417,25 @@ def _check_names(self:Model, fy:FoldYielder)->None:
                                                       "Use the training file's cat_maps with prep.apply_cats")
 
 @patch
-def _check_fold(self:Model, data:Mapping, where:str)->None:
-    "Inputs fit the head, targets fit the tail; the message says where they do not"
-    try:
-        self._check_inputs(data["inputs"])
-        self.model.tail.prep_targets(data["targets"])
+def _bad_targets(self:Model, targets:Any, where:str)->LuminError|None:
+    "Why targets do not fit the tail; None if they do"
+    try: self.model.tail.prep_targets(targets)
     except LuminError as e:
         e.args = (f"{where}: {e}",)
-        raise
+        return e
 
 # %% ../../nbs/31_model.ipynb #5d2f63b4
 @patch
-def _check_inputs(self:Model, x:Any)->None:
-    "Inputs fit the head; objects and matrices only go to a head that knows them, and are finite"
+def _check_inputs(self:Model, x:Any, where:str|None=None)->None:
+    "Inputs fit the head; objects and matrices only go to a head that knows them, and are finite; the message says where they do not"
+    try: self._check_parts(x)
+    except LuminError as e:
+        if where is not None: e.args = (f"{where}: {e}",)
+        raise
+
+@patch
+def _check_parts(self:Model, x:Any)->None:
+    "Each part of the inputs"
     head = self.model.head
     if isinstance(x, tuple):
         if type(head).check_inputs is AbsHead.check_inputs:
@@ -402,13 +447,15 @@ def _check_inputs(self:Model, x:Any)->None:
     head.check_inputs(x)
 
 # %% ../../nbs/31_model.ipynb #b1c273b8
-def _mean_wgt(fy:FoldYielder, idxs:Sequence[int], use:bool)->float:
-    "Mean event weight of some folds; raises `DataError` if it is not positive"
+def _mean_wgt(fy:FoldYielder, idxs:Sequence[int], use:bool)->float|Tensor:
+    "Mean event weight of some folds, of several weights per event that of each, shape (n_weights,); raises `DataError` if one is not positive"
     if not use or "weights" not in fy.columns() or not len(idxs): return 1.
     w = np.concatenate([fy._goals(i, None)["weights"] for i in idxs]).astype(float)  # The weights that folds yield
-    if w.sum() <= 1e-9*np.abs(w).sum():
-        raise DataError(f"{fy.name}: the weights of folds {list(idxs)} sum to {w.sum():.3g}; a positive sum is needed")
-    return float(w.mean())
+    for i in range(w.shape[1]):
+        if (total := w[:, i].sum()) <= 1e-9*np.abs(w[:, i]).sum():
+            which = f"column {i} of the weights" if w.shape[1] > 1 else "the weights"
+            raise DataError(f"{fy.name}: {which} of folds {list(idxs)} sum to {total:.3g}; a positive sum is needed")
+    return float(w.mean()) if w.shape[1] == 1 else torch.from_numpy(w.mean(0)).float()
 
 @patch
 def _plan(self:Model, fy:FoldYielder, trn_idxs:Sequence[int]|None, val_idx:int|None, n_epochs:int)->list[int]:
@@ -430,6 +477,7 @@ class _Keeper:
     saved:dict|None = None # State to go on from
     at_fold:list = field(default_factory=list) # States that callbacks had when the fold began, for those that do something then
     killed:bool = False # Was the process asked to end?
+    resume:bool = False # Was it said that an earlier training may be gone on with?
 
     def due(self, step:int)->bool: return self.killed or self.every is not None and step % self.every == 0
     def note_fold(self, cbs:Sequence[Callback], mid:dict|None)->None:
@@ -493,12 +541,27 @@ def _setup(self:Model, fp:FitParams)->dict[str, Any]:
     except OptionError: recipe = repr(self.model)  # A recipe with objects of the user that have no name
     args = {"n_epochs": fp.n_epochs, "bs": fp.bs, "bulk_move": fp.run.by_args["bulk_move"], "train_on_weights": fp.run.by_args["use_weights"],
             "trn_idxs": list(fp.run.idxs), "val_idx": fp.val_idx, "seed": fp.seed}
-    return {"data": fp.fy.content_id(), "recipe": recipe, "callbacks": [type(c).__name__ for c in fp.cbs], **args,
+    return {"data": fp.fy.content_id(), "reading of the data": _view(fp.fy), "recipe": recipe, "callbacks": [type(c).__name__ for c in fp.cbs],
+            "settings": [c.settings if _counts(c) else {} for c in fp.cbs], **args,
             "parameters": [[k, list(v.shape)] for k, v in self.model.state_dict().items()], "cb_savepath": fp.cb_savepath}
 
+def _view(fy:Any)->dict[str, Any]:
+    "How data are read, which their `content_id` does not tell: the class, and its plain options"
+    def plain(v): return type(v) in (bool, int, float, str, type(None)) or type(v) in (list, tuple) and all(map(plain, v))
+    have = {k: v.item() if isinstance(v, np.generic) else v for k, v in vars(fy).items() if k in _OPTIONS or k[0] != "_" and k not in _PLACES}
+    inputs = [*fy.get_use_cont_feats(), *fy.get_use_cat_feats()]
+    return {"class": type(fy).__name__, "inputs": inputs, **{k: json.loads(json.dumps(v)) for k, v in have.items() if plain(v)}}
+
+_OPTIONS, _PLACES = ("_max_obj", "_aug_targ"), ("name", "paths", "pred_files", "systematics")  # What shapes data, what does not
+
+def _counts(c:Callback)->bool:
+    "Must the settings of a callback be the same to go on? Of the library's, and of those that have a state or change data or loss"
+    return bool(type(c).__module__.startswith("lumin_nb.") or c.state_names or c.prepares or c.changes_loss or c.owns_loss)
+
+# %% ../../nbs/31_model.ipynb #42414f64
 def _read_checkpoint(folder:str|Path, resume:bool)->dict|None:
     "The state in a folder, if there is one; raises `FoldFileError` if it is damaged, or not meant to be gone on from"
-    path = Path(folder)/_CHECKPOINT
+    path = Path(folder).expanduser()/_CHECKPOINT
     if not path.exists(): return None
     if not resume: raise FoldFileError(f"{path} exists. Say resume=True to go on from it, or give another folder")
     saved = load_state(path)
@@ -510,38 +573,66 @@ _CHECKPOINT = "checkpoint.safetensors"
 @patch
 def _keep(self:Model, fp:FitParams, folder:str|Path, every:int|None, saved:dict|None)->_Keeper:
     "The keeper of a training; raises `DataError` or `OptionError` if what was saved is of another one"
-    if every is not None and (not isinstance(every, int) or every < 1):
+    if every is not None and (not isinstance(every, (int, np.integer)) or isinstance(every, bool) or every < 1):
         raise OptionError(f"every: {every} updates; give a whole number, 1 or more, or None for each epoch")
-    keeper = _Keeper(Path(folder)/_CHECKPOINT, every, self._setup(fp), saved)
+    keeper = _Keeper(Path(folder).expanduser()/_CHECKPOINT, None if every is None else int(every), self._setup(fp), saved)
     for k, now in keeper.setup.items() if saved is not None else ():
-        if k == "cb_savepath" or (was := saved["setup"][k]) == now: continue
+        if k == "cb_savepath" or (was := saved["setup"].get(k, now)) == now: continue  # An older file may not know all
         if k == "data": raise DataError(f"{keeper.path} is of a training on other data than {fp.fy.name}")
+        k, was, now = _other_setting(fp.cbs, was, now) if k == "settings" else _first_other(was, now, k)
         raise OptionError(f"{keeper.path} is of a training with other {k}: {str(was)[:200]} there, {str(now)[:200]} here")
     return keeper
+
+# %% ../../nbs/31_model.ipynb #99604991
+def _other_setting(cbs:Sequence[Callback], was:Sequence[dict], now:Sequence[dict])->tuple[str, Any, Any]:
+    "The first setting that differs: its name, what it was and what it is"
+    for c, a, b in zip(cbs, was, now):
+        for k in [*b, *a]:
+            if a.get(k) != b.get(k): return _first_other(a.get(k), b.get(k), f"settings, {type(c).__name__}({k})")
+    return "settings", was, now
+
+def _first_other(was:Any, now:Any, at:str)->tuple[str, Any, Any]:
+    "Where two nests differ first, and what is there in each; lists and texts are looked into if they are long"
+    if isinstance(was, dict) and isinstance(now, dict):
+        k = next(k for k in [*now, *was] if was.get(k) != now.get(k) or (k in was) != (k in now))
+        return _first_other(was.get(k), now.get(k), f"{at}, {k}")
+    if max(len(str(was)), len(str(now))) <= 200: return at, was, now
+    if isinstance(was, str) and isinstance(now, str):
+        try: return _first_other(json.loads(was), json.loads(now), at)
+        except ValueError: pass
+    elif not (isinstance(was, (list, tuple)) and isinstance(now, (list, tuple))): return at, was, now
+    i = next((i for i, (a, b) in enumerate(zip(was, now)) if a != b), min(len(was), len(now)))
+    if isinstance(was, str): return f"{at}, from character {i} on", was[max(i-20, 0):], now[max(i-20, 0):]
+    return _first_other(was[i], now[i], f"{at}[{i}]") if len(was) == len(now) else (f"{at}, from {i} on", was[i:], now[i:])
 
 # %% ../../nbs/31_model.ipynb #a1e9b91d
 @contextmanager
 def _on_sigterm(keeper:_Keeper|None)->Iterator[None]:
     "Inside, SIGTERM only makes a note, so that a training ends at the next checkpoint; only the main thread can arrange that"
-    if keeper is None or threading.current_thread() is not threading.main_thread(): yield; return
+    if keeper is None: yield; return
     def note(*_): keeper.killed = True
-    old = signal.signal(signal.SIGTERM, note)
+    main = threading.current_thread() is threading.main_thread()
+    old = signal.signal(signal.SIGTERM, note) if main else None
+    _asked().append(keeper)
     try: yield
-    finally: signal.signal(signal.SIGTERM, signal.SIG_DFL if old is None else old)
-    if keeper.killed: sys.exit(143)  # Too late for this training, not for the process
+    finally:
+        _asked().pop()
+        if main: signal.signal(signal.SIGTERM, signal.SIG_DFL if old is None else old)
+    if main and keeper.killed: sys.exit(143)  # Too late for this training, not for the process
 
 # %% ../../nbs/31_model.ipynb #a9adbb7c
 @patch
 def _begin(self:Model, n_epochs:int, fy:FoldYielder, bs:int, bulk_move:bool=True, train_on_weights:bool=True, trn_idxs:Sequence[int]|None=None,
            val_idx:int|None=None, cbs:Any=None, cb_savepath:str|Path|None=None, seed:int|None=None)->tuple[FitParams, Caller]:
     "State of a training that is about to begin, and what calls its callbacks; no event was called yet"
-    cbs, idxs = as_callbacks(cbs), self._plan(fy, trn_idxs, val_idx, n_epochs)
+    _batch_size(bs)
+    bs, cbs, idxs = None if bs is None else int(bs), as_callbacks(cbs), self._plan(fy, trn_idxs, val_idx, n_epochs)
     if seed is None: seed = int(torch.randint(2**62, ()))
     run = _Run(idxs, _mean_wgt(fy, idxs, train_on_weights), _mean_wgt(fy, [] if val_idx is None else [val_idx], train_on_weights),
                {"use_weights": train_on_weights, "bulk_move": bulk_move}, any(c.owns_loss for c in cbs),
                getattr(self.loss, "per_batch", False), self.fit_params)
     fp = FitParams(self, self.model, cbs=cbs, fy=fy, n_epochs=n_epochs, bs=bs, trn_idxs=list(idxs), val_idx=val_idx, seed=seed,
-                   cb_savepath=None if cb_savepath is None else Path(cb_savepath), loss_func=self.loss, run=run)
+                   cb_savepath=None if cb_savepath is None else Path(cb_savepath).expanduser(), loss_func=self.loss, run=run)
     for c in cbs: c.model = self
     self.fit_params = fp
     return fp, Caller(cbs)
@@ -595,7 +686,7 @@ def fit(
     if seed is None and saved is not None: seed = saved["setup"]["seed"]
     fp, call = self._begin(n_epochs, fy, bs, bulk_move, train_on_weights, trn_idxs, val_idx, cbs, cb_savepath, seed)
     try:
-        if checkpoint is not None: fp.run.keeper = self._keep(fp, checkpoint, every, saved)
+        if checkpoint is not None: fp.run.keeper = self._keep(fp, checkpoint, every, saved); fp.run.keeper.resume = resume
         with _on_sigterm(fp.run.keeper): self._drive(fp, call)
     except BaseException as e: fp.error = e; raise
     finally: self.fit_params = fp.run.outer; self.model.eval()
@@ -637,8 +728,10 @@ def evaluate(
     "Mean loss of events, in evaluation mode and without gradients"
     inputs, was = self._as_inputs(inputs), (self.model.training, self.loss.training)
     bs = None if getattr(self.loss, "per_batch", False) else bs or self._auto_bs(inputs)
-    by = BatchYielder(inputs, bs, self.objective, targets, weights, shuffle=False, drop_last=False, device=self.device)
-    self._check_fold({"inputs": by.inputs, "targets": by.targets}, "evaluate")
+    _batch_size(bs)
+    by = BatchYielder(inputs, bs and int(bs), self.objective, targets, weights, shuffle=False, drop_last=False, device=self.device)
+    self._check_inputs(by.inputs, "evaluate")
+    if (bad := self._bad_targets(by.targets, "evaluate")) is not None: raise bad
     norm, n = float(by.n_events if weights is None else np.sum(weights)), by.n_events
     if not norm > 0: raise DataError(f"weights sum to {norm:.3g}; a positive sum is needed")
     self.model.eval(); self.loss.eval()
@@ -662,12 +755,18 @@ def _as_flat(self:Model, x:Any)->np.ndarray:
     b = self.model_builder
     feats = [*b.cont_feats, *(b.cat_embedder.cat_names if b.cat_embedder is not None else [])]
     if isinstance(x, pd.DataFrame):
-        try: x = x[need(feats, x.columns, "the frame")].to_numpy(np.float32, na_value=np.nan)
+        x = x[need(feats, x.columns, "the frame")]
+        for f, col in x.items():
+            if col.dtype.kind in "cSUmM" or col.dtype.kind == "O" and any(isinstance(v, (str, bytes, complex)) for v in col):
+                raise DataError(f"inputs: '{f}' holds text, dates or complex numbers ({col.dtype}), where numbers are needed")
+        try: x = x.to_numpy(np.float32, na_value=np.nan)
         except (TypeError, ValueError) as e:
             if isinstance(e, LuminError): raise
             raise DataError(f"inputs: a feature holds text or objects where numbers are needed ({e})") from e
+    if np.ma.is_masked(x): raise DataError(f"inputs: {np.ma.count_masked(x)} values are masked; give them a value, or leave those events out")
+    x = _plain(x, "inputs")
     if not len(x): raise DataError("inputs: there are no events")
-    return np.ascontiguousarray(to_np(x), dtype=np.float32)
+    return np.ascontiguousarray(x, dtype=np.float32)
 
 # %% ../../nbs/31_model.ipynb #26b344f5
 class _Bytes(TorchDispatchMode):
@@ -712,13 +811,14 @@ def _predict_array(self:Model, x:np.ndarray|tuple, pred_cb:PredHandler, cbs:list
     "Predictions for inputs, shape (event, feat) or a tuple, through callbacks"
     cbs = sorted([*cbs, pred_cb], key=lambda c: c.order)
     outer, call = self.fit_params, Caller(cbs)
-    if bs is None: bs = self._auto_bs(x)
-    fp = self.fit_params = FitParams(self, self.model, state="test", cbs=cbs, fy=fy, bs=bs or 0)
-    for c in cbs: c.model = self
-    fp.by = BatchYielder(x, bs, self.objective, shuffle=False, drop_last=False, device=self.device, bulk_move=_n_bytes(x) < 2**30)
-    was_training = self.model.training
-    self.model.eval()
+    _batch_size(bs, "a choice")
+    bs = self._auto_bs(x) if bs is None else int(bs)
+    by = BatchYielder(x, bs, self.objective, shuffle=False, drop_last=False, device=self.device, bulk_move=_n_bytes(x) < 2**30)
+    fp, was_training = FitParams(self, self.model, state="test", cbs=cbs, fy=fy, bs=bs or 0, by=by), self.model.training
     try:
+        self.fit_params = fp
+        for c in cbs: c.model = self
+        self.model.eval()
         with torch.set_grad_enabled(any(c.needs_grad for c in cbs)):
             call("on_pred_begin")
             for fp.batch, (fp.x, fp.y, fp.w) in enumerate(fp.by):
@@ -793,13 +893,13 @@ def save(
     meta = {"format": "lumin_nb model", "version": "1", "builder": self.model_builder.to_json()}
     with atomic_path(path, overwrite) as tmp:
         tensors = {k: v.detach().cpu().contiguous().clone() for k, v in self.model.state_dict().items()}
-        try: save_file(tensors, tmp, metadata=meta)
+        try: _write_tensors(tmp, tensors, meta)
         except SafetensorError as e: raise FoldFileError(f"{path} could not be written: {e}. No file was replaced") from e
     return path
 
 def _model_path(name:str|Path)->Path:
     "The file of a saved model"
-    path = Path(name)
+    path = Path(name).expanduser()
     return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
 
 # %% ../../nbs/31_model.ipynb #b146ae1a

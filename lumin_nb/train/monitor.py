@@ -9,7 +9,7 @@ __all__ = ['EvalMetric', 'RocAucScore', 'BinaryAccuracy', 'MultiAccuracy', 'Work
            'WandbTracker', 'in_notebook', 'MetricLogger']
 
 # %% ../../nbs/32_monitor.ipynb #5425f74c
-import io, json, math, os, re, sys, time, warnings
+import io, json, math, numbers, os, re, sys, time, warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def _as_preds(model:Any, raw:torch.Tensor)->np.ndarray:
 
 class _Fold:
     "Outputs, targets and weights of one validation epoch, which all metrics of a training share"
-    def __init__(self): self.clear()
+    def __init__(self, resumed:bool=False): self.resumed = resumed; self.clear()
     def clear(self)->None: self.raw, self.targ, self.wgt, self.arrays = [], [], [], None
     def add(self, raw:torch.Tensor, targ:torch.Tensor, wgt:torch.Tensor|None)->None:
         self.raw.append(raw.detach()); self.targ.append(targ)
@@ -45,6 +45,8 @@ class _Fold:
     def get(self, model:Any)->tuple[np.ndarray, np.ndarray, np.ndarray|None]:
         "Predictions, targets, weights; brought to numpy once"
         if self.arrays is None:
+            if not self.raw and self.resumed: raise OptionError("outputs of validation epochs are not kept in checkpoints, and since the training "
+                                                                "was resumed there was none; evaluate_model computes the metric anew")
             if not self.raw: raise OptionError("a metric has nothing to evaluate before the end of the first validation epoch")
             w = _flat(to_np(torch.cat(self.wgt))) if self.wgt else None
             self.arrays = _as_preds(model, torch.cat(self.raw)), _flat(to_np(torch.cat(self.targ))), w
@@ -80,7 +82,7 @@ class EvalMetric(Callback):
         if sum(c.name == self.name for c in mine) > 1: raise OptionError(f"two metrics are called '{self.name}': give one of them another name")
         if self.order >= 15: raise OptionError(f"{type(self).__name__}.order is {self.order}: a metric comes before the log, give less than 15")
         if self.main_metric and self.fp.main_metric is None: self.fp.main_metric = self
-        self._first, self._fold = mine[0] is self, _Fold() if mine[0] is self else mine[0]._fold
+        self._first, self._fold = mine[0] is self, _Fold(self.fp.resuming) if mine[0] is self else mine[0]._fold
         self._cols = {} if self.fp.val_idx is None else self._columns(self.fp.fy, self.fp.val_idx)
     def on_epoch_begin(self):
         if self._first and self.fp.state == "valid": self._fold.clear()
@@ -174,10 +176,16 @@ def _one_hot(score:np.ndarray, targ:np.ndarray)->np.ndarray:
     if bad := sorted(set(np.unique(targ)) - set(known)): raise DataError(f"targets: class {bad[0]:g} is not among the classes 0 to {known[-1]}")
     return targ[:, None] == known
 
+def _rising_curve(score:np.ndarray, targ:np.ndarray, wgt:np.ndarray|None, what:str)->tuple[np.ndarray, np.ndarray]:
+    "The ROC curve, if it does not turn back; raises `DataError` else"
+    fpr, tpr = roc_curve(score, targ, wgt)
+    if (np.diff(fpr) < 0).any() or (np.diff(tpr) < 0).any():
+        raise DataError(f"{what}: the ROC curve turns back, because of negative weights, so no point of it can be taken; use the whole area, RocAucScore()")
+    return fpr, tpr
+
 def _partial_auc(score:np.ndarray, targ:np.ndarray, wgt:np.ndarray|None, max_fpr:float)->float:
     "Area up to a false positive rate, scaled so that no separation is 0.5 and perfect is 1 (McClish 1989)"
-    fpr, tpr = roc_curve(score, targ, wgt)
-    if (np.diff(fpr) < 0).any(): raise DataError("max_fpr: the ROC curve turns back, because of negative weights; use the whole area")
+    fpr, tpr = _rising_curve(score, targ, wgt, "max_fpr")
     n = np.searchsorted(fpr, max_fpr, "right")
     x, y = np.append(fpr[:n], max_fpr), np.append(tpr[:n], np.interp(max_fpr, fpr[n-1:n+1], tpr[n-1:n+1]))
     return float(.5*(1 + (np.trapezoid(y, x) - max_fpr**2/2)/(max_fpr - max_fpr**2/2)))
@@ -279,8 +287,8 @@ class WorkingPoint(EvalMetric):
         targ:np.ndarray, # Targets 0 or 1, shape (event,)
         wgt:np.ndarray|None, # Weights, shape (event,)
     )->float: # 1/eps_B, at most the number of background events; or eps_S
-        "Rejection of the tightest cut that keeps enough signal; or the largest efficiency of cuts that keep little background"
-        fpr, tpr = roc_curve(score, targ, wgt)
+        "Rejection of the tightest cut that keeps enough signal; or the largest efficiency of cuts that keep little background; raises `DataError`"
+        fpr, tpr = _rising_curve(score, targ, wgt, "WorkingPoint")
         if not self.rejects: return float(tpr[fpr <= self.eff].max())
         return float(1/max(fpr[np.argmax(tpr >= self.eff - 1e-12)], 1/np.count_nonzero(targ == 0)))
 
@@ -297,11 +305,13 @@ class AveragePrecision(EvalMetric):
         targ:np.ndarray, # Targets 0 or 1, shape (event,)
         wgt:np.ndarray|None, # Weights, shape (event,)
     )->float: # From the signal fraction (no separation) to 1
-        "Sum of purity times step in signal efficiency"
+        "Sum of purity times step in signal efficiency; raises `DataError` if negative weights leave no purity"
         fpr, tpr = roc_curve(score, targ, wgt)
         w = np.ones(len(targ)) if wgt is None else wgt
-        s, b = tpr*w[targ == 1].sum(dtype=float), fpr*w[targ == 0].sum(dtype=float)
-        return float(np.sum(np.diff(tpr)*s[1:]/(s[1:] + b[1:])))
+        s, b, step = tpr*w[targ == 1].sum(dtype=float), fpr*w[targ == 0].sum(dtype=float), np.diff(tpr)
+        takes, kept = step != 0, (s + b)[1:]
+        if (kept[takes] <= 0).any(): raise DataError("weights of what a cut keeps sum to no positive number, so it has no purity; negative weights can do that")
+        return float(np.sum(step[takes]*s[1:][takes]/kept[takes]))
 
 # %% ../../nbs/32_monitor.ipynb #f6b6018b
 class CalibrationError(EvalMetric):
@@ -331,16 +341,17 @@ class AMS(EvalMetric):
     "Approximate median significance at the best cut on the score (arXiv:1007.1727, eq. 97)"
     def __init__(self,
         n_total:int|None=None, # Events of the whole sample: weights are scaled by n_total/(events of the fold); None: as they are
-        totals:tuple[float, float]|None=None, # Or: expected (signal, background) before the cut, to which the weights are scaled
         wgt_name:str|None=None, # Column with the expected number of events; None: the training weights
         br:float=0., # Regularisation, added to the background (10 for HiggsML)
         syst_unc_b:float=0., # Relative uncertainty of the background
-        min_events:int=0, # Background events, unweighted, that a cut must keep to be considered
+        min_events:int=0, # Background events, unweighted, that a cut must keep to be considered; 20 or so where it decides
+        totals:tuple[float, float]|None=None, # Instead of n_total: expected (signal, background) before the cut, to which the weights are scaled
         name:str="AMS", # Name in logs and results
         main_metric:bool=True, # May it decide which epoch is best?
         targ_name:str|None=None, # Column of 0 and 1 to use as target; None: the target of the training
     ):
         super().__init__(name, False, wgt_name, main_metric, targ_name)
+        self._check(n_total, wgt_name, totals)
         self.n_total, self.totals, self.args = n_total, totals, {"br": br, "unc_b": syst_unc_b, "min_events": min_events}
     def evaluate(self,
         score:np.ndarray, # Probabilities, shape (event,)
@@ -352,21 +363,45 @@ class AMS(EvalMetric):
         if self.totals is not None: wgt = scale_classes(targ, wgt, {1: self.totals[0], 0: self.totals[1]})
         return ams_scan(score, targ, wgt, wgt_factor=f, **self.args)[0]
 
+    def _check(self, n_total:Any, wgt_name:Any, totals:Any)->None:
+        "Refuse arguments in the place of others"
+        me, pair = type(self).__name__, () if totals is None else totals
+        if n_total is not None and (not _is_number(n_total) or n_total <= 0): raise OptionError(f"{me}: n_total is a number of events, not {n_total!r}")
+        if not isinstance(wgt_name, str|None): raise OptionError(f"{me}: wgt_name is the name of a column, not {wgt_name!r}")
+        if totals is None: return
+        if isinstance(pair, str) or len(np.atleast_1d(pair)) != 2 or not all(map(_is_number, pair)):
+            raise OptionError(f"{me}: totals are two numbers, expected signal and background, not {totals!r}")
+        if n_total is not None: raise OptionError(f"{me}: n_total and totals both scale the weights; give one of them")
+
+def _is_number(x:Any)->bool: return isinstance(x, numbers.Real) and not isinstance(x, bool)
+
 # %% ../../nbs/32_monitor.ipynb #20f41482
 def to_binary_class(
     preds:np.ndarray, # Probabilities, shape (event, class)
-    zero_preds:Sequence[int], # Classes that are background
-    one_preds:Sequence[int], # Classes that are signal
-)->np.ndarray: # Score, larger for signal, shape (event,)
-    "One score from the probabilities of several classes; raises `OptionError`, `ShapeError`"
-    groups = [np.atleast_1d(g).astype(int) for g in (zero_preds, one_preds)]
+    one_preds:int|Sequence[int], # Classes that are signal
+    zero_preds:int|Sequence[int]|None=None, # Classes that are background; None for all others
+)->np.ndarray: # s/(s+b), larger for signal, shape (event,)
+    "One score from the probabilities of several classes; raises `OptionError`, `ShapeError`, `DataError`"
     if preds.ndim != 2: raise ShapeError(f"preds: shape {preds.shape}, but a column per class is needed")
-    if both := set(groups[0]) & set(groups[1]): raise OptionError(f"class {min(both)} is among zero_preds and one_preds")
-    for k, g in zip(("zero_preds", "one_preds"), groups):
-        if not len(g) or min(g) < 0 or max(g) >= preds.shape[1]:
-            raise OptionError(f"{k}: {g.tolist()}; give at least one class, from 0 to {preds.shape[1]-1}")
-    z, o = (preds[:, g].max(1) for g in groups)
-    return np.where(o > z, o, 1 - z)
+    one, zero = _sides(one_preds, zero_preds, preds.shape[1])
+    if (preds < 0).any(): raise DataError("preds: some are negative, but probabilities are needed")
+    s, b = (preds[:, g].sum(1, dtype=float) for g in (one, zero))
+    return np.divide(s, s + b, out=np.full(len(s), .5), where=s + b != 0)
+
+def _sides(one:Any, zero:Any, n:int|None=None)->tuple[np.ndarray, np.ndarray|None]:
+    "Numbers of the classes that are signal, and background, of `n`; raises `OptionError`"
+    groups = {"one_preds": one, "zero_preds": zero}
+    for k, g in groups.items():
+        if g is None and k == "zero_preds": continue
+        groups[k] = g = np.unique(np.atleast_1d(g))
+        if g.dtype.kind not in "iu": raise OptionError(f"{k}: numbers of classes are needed, not {g.tolist()}")
+        if not len(g) or g[0] < 0 or (n is not None and g[-1] >= n):
+            raise OptionError(f"{k}: {g.tolist()}; give at least one class, from 0{'' if n is None else f' to {n-1}'}")
+    one, zero = groups.values()
+    if zero is None and n is not None: zero = np.setdiff1d(np.arange(n), one)
+    if zero is not None and not len(zero): raise OptionError(f"one_preds: {one.tolist()} are all classes, which leaves none as background")
+    if zero is not None and len(both := np.intersect1d(one, zero)): raise OptionError(f"class {both[0]} is among one_preds and zero_preds")
+    return one, zero
 
 # %% ../../nbs/32_monitor.ipynb #6cde98da
 class MultiAMS(AMS):
@@ -376,16 +411,16 @@ class MultiAMS(AMS):
         zero_preds:int|Sequence[int]|None=None, # Classes that are background; None for all others
         targ_name:str|None=None, # Column of 0 and 1 that says which event is signal; None: by its class
         n_total:int|None=None, # Events of the whole sample: weights are scaled by n_total/(events of the fold); None: as they are
-        totals:tuple[float, float]|None=None, # Or: expected (signal, background) before the cut, to which the weights are scaled
         wgt_name:str|None=None, # Column with the expected number of events; None: the training weights
         br:float=0., # Regularisation, added to the background
         syst_unc_b:float=0., # Relative uncertainty of the background
-        min_events:int=0, # Background events, unweighted, that a cut must keep to be considered
+        min_events:int=0, # Background events, unweighted, that a cut must keep to be considered; 20 or so where it decides
+        totals:tuple[float, float]|None=None, # Instead of n_total: expected (signal, background) before the cut, to which the weights are scaled
         name:str="AMS", # Name in logs and results
         main_metric:bool=True, # May it decide which epoch is best?
     ):
-        super().__init__(n_total, totals, wgt_name, br, syst_unc_b, min_events, name, main_metric, targ_name)
-        self.one_preds, self.zero_preds = np.atleast_1d(one_preds), None if zero_preds is None else np.atleast_1d(zero_preds)
+        self.one_preds, self.zero_preds = _sides(one_preds, zero_preds)
+        super().__init__(n_total, wgt_name, br, syst_unc_b, min_events, totals, name, main_metric, targ_name)
     def evaluate(self,
         score:np.ndarray, # Probabilities, shape (event, class)
         targ:np.ndarray, # Number of the class, shape (event,); 0 or 1 if `targ_name` is given
@@ -393,12 +428,11 @@ class MultiAMS(AMS):
     )->float: # Significance in standard deviations
         "Largest significance over all cuts on the collapsed score"
         if score.ndim != 2: raise ShapeError(f"predictions of shape {score.shape}, but a column per class is needed; AMS is for one output")
-        zero = np.setdiff1d(np.arange(score.shape[1]), self.one_preds) if self.zero_preds is None else self.zero_preds
-        one_score = to_binary_class(score, zero, self.one_preds)
+        one, zero = _sides(self.one_preds, self.zero_preds, score.shape[1])
+        one_score = to_binary_class(score, one, zero)
         if self.targ_name is None:
-            if bad := set(np.unique(targ)) - {*zero, *self.one_preds}:
-                raise DataError(f"targets: class {min(bad):g} is neither signal nor background; give targ_name")
-            targ = np.isin(targ, self.one_preds)
+            if bad := set(np.unique(targ)) - {*zero, *one}: raise DataError(f"targets: class {min(bad):g} is neither signal nor background; give targ_name")
+            targ = np.isin(targ, one)
         return super().evaluate(one_score, targ, wgt)
 
 # %% ../../nbs/32_monitor.ipynb #b7a76275
@@ -420,10 +454,10 @@ def _moments(x:np.ndarray, wgt:np.ndarray|None, robust:bool)->tuple[float, float
 
 # %% ../../nbs/32_monitor.ipynb #49593f1b
 class RegPull(EvalMetric):
-    "Width or bias of prediction minus truth, of one target"
+    "Width or bias of residuals, relative residuals or pulls of one target"
     def __init__(self,
         return_mean:bool=False, # The size of the bias instead of the width?
-        use_pull:bool|str=True, # Divide by: 'targ', the truth (True); 'sigma', the uncertainty that a network states; or nothing (False)
+        use_pull:bool|str=True, # True or 'targ': relative residual (p-t)/t; 'sigma': pull, over the uncertainty that a network states; False: p-t
         robust:bool=False, # Median and half of the central 68 % instead of mean and standard deviation?
         column:int=0, # Which target, if there are several
         pred_column:int|None=None, # Which prediction, if there are others than one for each target (0 for the mean of a GaussianReg with one target)
@@ -441,7 +475,7 @@ class RegPull(EvalMetric):
         targ:np.ndarray, # Truth, shape (event,) or (event, targ)
         wgt:np.ndarray|None=None, # Weights, shape (event,)
     )->tuple[float, float]: # Bias with its sign, and width
-        "Bias and width of the pulls; raises `ShapeError`, `DataError`"
+        "Bias and width; raises `ShapeError`, `DataError`"
         p, t = (a.reshape(len(a), -1).astype(float) for a in (score, targ))
         k, sigmas = t.shape[1], self.over == "sigma"
         if not 0 <= self.column < k: raise OptionError(f"column: {self.column}, but there are {k} targets")
@@ -467,8 +501,8 @@ class Coverage(EvalMetric):
     "How far the fraction of truths inside the predicted interval is from what the interval claims"
     def __init__(self,
         level:float=.68, # Fraction that should be inside: the highest quantile minus the lowest
-        lower:int=0, # Column of the predictions that is the lower end
-        upper:int=-1, # Column that is the upper end
+        lower:int=0, # Which of the quantiles of a target is the lower end
+        upper:int=-1, # Which is the upper end; -1 for the highest
         column:int=0, # Which target, if there are several
         name:str="coverage", # Name in logs and results
         wgt_name:str|None=None, # Column of weights to use; None: those of the training
@@ -479,16 +513,21 @@ class Coverage(EvalMetric):
         self.level, self.ends, self.column = level, (lower, upper), column
 
     def stats(self,
-        score:np.ndarray, # Predicted quantiles, shape (event, targ)
+        score:np.ndarray, # Predicted quantiles, those of the first target, then of the second, ..., shape (event, targ)
         targ:np.ndarray, # Truth, shape (event,) or (event, targ)
         wgt:np.ndarray|None=None, # Weights, shape (event,)
     )->float: # Fraction inside
-        "Weighted fraction of truths inside; raises `ShapeError`"
-        if score.ndim != 2: raise ShapeError(f"predictions of shape {score.shape}: an interval has two ends")
-        t, (lo, hi) = targ.reshape(len(targ), -1)[:, self.column], (score[:, e] for e in self.ends)
+        "Weighted fraction of truths inside; raises `ShapeError`, `OptionError`"
+        t = targ.reshape(len(targ), -1)
+        k = t.shape[1]
+        if not 0 <= self.column < k: raise OptionError(f"column: {self.column}, but there are {k} targets")
+        if score.ndim != 2 or score.shape[1] % k or (q := score.shape[1]//k) < 2:
+            raise ShapeError(f"predictions of shape {score.shape} for {k} targets: an interval has two ends, and each target as many quantiles")
+        if not all(-q <= e < q for e in self.ends): raise OptionError(f"lower, upper: {self.ends}, but each target has {q} quantiles")
+        (lo, hi), t = (score[:, self.column*q + e % q] for e in self.ends), t[:, self.column]
         return _mean((t >= lo) & (t <= hi), wgt)
     def evaluate(self,
-        score:np.ndarray, # Predicted quantiles, shape (event, targ)
+        score:np.ndarray, # Predicted quantiles, those of the first target, then of the second, ..., shape (event, targ)
         targ:np.ndarray, # Truth, shape (event,) or (event, targ)
         wgt:np.ndarray|None, # Weights, shape (event,)
     )->float: # Distance from the level, 0 to 1 if no weight is negative
@@ -502,7 +541,7 @@ class RegAsProxyPull(RegPull):
         proxy_func:Callable[..., np.ndarray], # Takes values of shape (event, targ), and the columns of `needs` by name; gives shape (event,)
         return_mean:bool=False, # The size of the bias instead of the width?
         targ_name:str|None=None, # Column of the file with the truth; None: `proxy_func` of the targets
-        use_pull:bool=True, # Divide by the truth?
+        use_pull:bool=True, # Relative residual (p-t)/t? Else p-t
         robust:bool=False, # Median and half of the central 68 % instead of mean and standard deviation?
         needs:Sequence[str]=(), # Columns that `proxy_func` takes by name, each of shape (event,)
         name:str|None=None, # Name in logs and results; None for 'bias' or 'width'

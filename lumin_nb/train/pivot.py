@@ -6,6 +6,7 @@
 __all__ = ['distance_corr', 'dependence', 'DisCo', 'DistCorr', 'PivotTraining']
 
 # %% ../../nbs/39_pivot.ipynb #02622c63
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
@@ -21,7 +22,7 @@ from ..nn.loss import WeightedBCE, WeightedCCE, WeightedMSE
 from ..ragged import Ragged
 from .callback import Callback
 from .model import Model, _batch_loss
-from .monitor import EvalMetric
+from .monitor import EvalMetric, _Judge
 
 # %% ../../nbs/39_pivot.ipynb #31d47745
 def _distances(x:Tensor)->Tensor:
@@ -39,7 +40,7 @@ def distance_corr(
     x:Tensor, # One quantity of each event, shape (event,) or (event, targ)
     y:Tensor, # Another, shape (event,) or (event, targ)
     wgt:Tensor|None=None, # Event weights, shape (event,) or (event, 1); None for ones
-)->Tensor: # Shape (): 0 if independent, 1 if one is a multiple of the other
+)->Tensor: # Shape (): 0 if independent, 1 if one is a linear function of the other
     "Squared distance correlation (arXiv:2001.05310), differentiable, in time and memory that grow as events squared; raises `ShapeError`, `DataError`"
     if not len(x) or len(y) != len(x) or (wgt is not None and wgt.numel() != len(x)):
         also = "" if wgt is None else f", weights {tuple(wgt.shape)}"
@@ -78,7 +79,7 @@ def dependence(
     x:np.ndarray, # One quantity of each event, such as a score, shape (event,)
     y:np.ndarray, # Another, such as a nuisance, shape (event,)
     wgt:np.ndarray|None=None, # Event weights, shape (event,); None for ones
-)->float: # 0 if independent, 1 if one is a multiple of the other
+)->float: # 0 if independent, 1 if one is a linear function of the other
     "Squared distance correlation of two columns, exact, for samples of any size; raises `ShapeError`, `DataError`"
     x, y = (to_np(v).astype(float).reshape(-1) for v in (x, y))
     w = np.ones(len(x)) if wgt is None else to_np(wgt).astype(float).reshape(-1)
@@ -95,7 +96,7 @@ def dependence(
 # %% ../../nbs/39_pivot.ipynb #dbef3796
 class _Nuisance(Callback):
     "Base: columns of the file that go with the events"
-    order = -15  # Before what resamples folds
+    order, prepares, changes_loss = -15, True, True  # Before what resamples folds
     def _ask(self, feats:str|Sequence[str], only_class:int|Sequence[int]|None, out:str)->None:
         "Take the common options"
         self.feats, self.only_class = [feats] if isinstance(feats, str) else list(feats), np.atleast_1d([] if only_class is None else only_class)
@@ -182,6 +183,7 @@ class DisCo(_Nuisance):
         price, n = self._price()
         if not n: return
         if self.coef: self.fp.loss_val = self.fp.loss_val + self.coef*price
+        if self.fp.aside: return
         self._sum, self._n = self._sum + price.detach()*n, self._n + n
     def on_epoch_end(self):
         value = float(self._sum/self._n) if self._n else float("nan")
@@ -280,14 +282,24 @@ class PivotTraining(_Nuisance):
     def on_train_begin(self):
         fp, self._afp, self._turn, self._sums = self.fp, None, 0, {}
         super().on_train_begin()
+        self._check_judges()
         self.history = {"main": [], "adversary": [], "valid main": [], "valid adversary": []}
         if fp.cb_savepath is not None and not fp.resuming: refuse_existing(fp.cb_savepath/"adversary.safetensors")
         self.adv = Model(self.builder, seed=child_seed(fp.seed, "adversary"), device=self.model.device)
         self._check()
-        if not fp.resuming: self._pretrain()
+        if not fp.resuming: self._clear(); self._pretrain()
         self._begin_adv()
 
 # %% ../../nbs/39_pivot.ipynb #1d65b7fb
+@patch
+def _check_judges(self:PivotTraining)->None:
+    "Nobody compares epochs by a loss that is lowest where the adversary does worst"
+    acts = lambda c: getattr(c, "auto_reload", True) or getattr(c, "save", False)  # A SaveBest that does neither only takes notes
+    judges = [type(c).__name__ for c in self.fp.cbs if isinstance(c, _Judge) and acts(c)]
+    if judges and not any(isinstance(c, EvalMetric) and c.main_metric for c in self.fp.cbs):
+        raise OptionError(f"PivotTraining: the loss cannot say which epoch is best, but {judges[0]} asks it to; use save_best=False "
+                          "(no SaveBest, no EarlyStopping), or a main metric that knows both sides")
+
 @patch
 def _check(self:PivotTraining)->None:
     "The adversary fits the output, and the columns fit its objective"
@@ -310,6 +322,13 @@ def _say(self:PivotTraining, inputs:Any, z:np.ndarray, targ:np.ndarray, wgt:np.n
         with torch.no_grad(): out = to_np(torch.cat([self._output(m.model(x)) for x, _, _ in by]))
     finally: m.model.train(was_training)
     return {"inputs": out[sel], "targets": z[sel], "weights": wgt[sel] if use and wgt is not None else None}
+
+# %% ../../nbs/39_pivot.ipynb #1f050fd4
+@patch
+def _clear(self:PivotTraining)->None:
+    "Remove what a pre-training wrote that was interrupted before the first checkpoint, if the training is to be gone on with: it is done again"
+    keeper, path = self.fp.run.keeper, self.fp.cb_savepath
+    for who in ("main", "adv") if keeper is not None and keeper.resume and path is not None else (): shutil.rmtree(path/f"pretrain_{who}", ignore_errors=True)
 
 @patch
 def _pretrain(self:PivotTraining)->None:
@@ -386,7 +405,7 @@ def on_epoch_begin(self:PivotTraining):
 @patch
 def on_fold_begin(self:PivotTraining):
     _Nuisance.on_fold_begin(self)
-    if self.fp.state == "train" and self.on == "batch":
+    if self.fp.state == "train" and self.on == "batch" and not self.fp.aside:
         for k in ("fold_idx", "sub_epoch", "trn_idxs", "resuming"): setattr(self._afp, k, getattr(self.fp, k))
         self._call("on_fold_begin")
 
@@ -398,7 +417,7 @@ def on_fold_end(self:PivotTraining):
 def on_batch_begin(self:PivotTraining):
     _Nuisance.on_batch_begin(self)
     fp = self.fp
-    if fp.state == "train" and self.on == "fold" and fp.batch == 0 and self._turns():  # Not earlier: now the data are as all callbacks want them
+    if fp.state == "train" and self.on == "fold" and fp.batch == 0 and not fp.aside and self._turns():  # Now the data are as all callbacks want them
         own, by = fp.by.inputs[:self._base], fp.by
         self._learn_fold(fp.fold_idx, self._say(own if len(own) > 1 else own[0], by.inputs[self._mine], by.targets, by.weights))
 
@@ -432,7 +451,8 @@ def _judge(self:PivotTraining, x:Tensor, y:Tensor, w:Tensor|None)->Tensor:
 
 @patch
 def _note(self:PivotTraining, name:str, loss:Tensor, n:float)->None:
-    "Add a batch to the mean of the epoch"
+    "Add a batch to the mean of the epoch, but of no pass beside the training"
+    if self.fp.aside: return
     tot, m = self._sums[name]
     self._sums[name] = [tot + loss.detach()*n, m + n]
 

@@ -9,7 +9,7 @@ __all__ = ['BinaryLabelSmooth', 'ParametrisedPrediction', 'LsuvInit', 'AbsFoldCh
            'Compile']
 
 # %% ../../nbs/34_recipe.ipynb #3a292659
-import math
+import math, warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -32,6 +32,7 @@ class AbsFoldChange(Callback):
     order, stackable, prepares = -10, True, True
     evals:bool = False # Change the validation fold as well?
     draws:ClassVar[bool] = False # Is it a sample of the events, whose mean weight is only that of the fold on average?
+    varies:ClassVar[bool] = True # May it do something else in another epoch?
 
     def change(self,
         by:BatchYielder, # The fold: put new arrays in the place of `inputs`, `targets` and `weights`
@@ -55,7 +56,7 @@ class AbsFoldChange(Callback):
 # %% ../../nbs/34_recipe.ipynb #0ebb1359
 class TargReplace(AbsFoldChange):
     "Train on other columns of the fold file than its targets"
-    order, evals = -14, True
+    order, evals, varies = -14, True, False
     def __init__(self,
         targ_feats:str|Sequence[str], # Column of the fold file, or several, side by side
     ): self.targ_feats = [targ_feats] if isinstance(targ_feats, str) else list(targ_feats)
@@ -109,17 +110,20 @@ class AbsWeightData(AbsFoldChange):
         super().on_fold_begin()
         fp = self.fp
         if [c for c in fp.cbs if isinstance(c, AbsWeightData)][-1] is not self: return  # The last one sees what all have done
-        if fp.state not in self._means: self._means[fp.state] = _changed_mean(fp, fp.trn_idxs if fp.state == "train" else [fp.val_idx])
-        fp.mean_wgt = self._means[fp.state]
+        cbs = [c for c in fp.cbs if isinstance(c, AbsFoldChange) and not c.draws and c.applies()]
+        if not cbs: return
+        key = fp.state, fp.epoch if any(c.varies for c in cbs) else 0
+        if key not in self._means: self._means[key] = _changed_mean(fp, cbs, sorted(fp.trn_idxs) if fp.state == "train" else [fp.val_idx])
+        fp.mean_wgt = self._means[key]
 
 # %% ../../nbs/34_recipe.ipynb #991c062c
 def _flat(inputs:Any)->Any:
     "The flat part of inputs"
     return inputs[0] if isinstance(inputs, tuple) else inputs
 
-def _changed_mean(fp:Any, idxs:Sequence[int])->float:
-    "Mean event weight of folds after all changes, but for samples"
-    cbs, kept, tot, n = [c for c in fp.cbs if isinstance(c, AbsFoldChange) and not c.draws and c.applies()], fp.fold_idx, 0., 0
+def _changed_mean(fp:Any, cbs:Sequence[AbsFoldChange], idxs:Sequence[int])->float:
+    "Mean event weight of folds after changes"
+    kept, tot, n = fp.fold_idx, 0., 0
     try:
         for fp.fold_idx in idxs:
             by = BatchYielder(**fp.fy.get_fold(fp.fold_idx), bs=None, objective=fp.model.objective)
@@ -133,6 +137,7 @@ def _changed_mean(fp:Any, idxs:Sequence[int])->float:
 # %% ../../nbs/34_recipe.ipynb #494189fc
 class ClassWeights(AbsWeightData):
     "Scale weights so that classes have the shares that are asked for in every fold, whose sum stays"
+    varies = False
     def __init__(self,
         shares:Mapping[int, float]|None=None, # What each class gets of the whole, in any unit; None: all the same
         on_eval:bool=False, # Weigh the validation fold in this way, too?
@@ -144,6 +149,7 @@ class ClassWeights(AbsWeightData):
 
 class ReweightTo(AbsWeightData):
     "Multiply weights by factors that depend on features, in their own units: what `prep.reweight_to` found"
+    varies = False
     def __init__(self,
         factors:KinematicWeights, # Factors; their features are inputs, or other columns of the fold file
         only:int|None=None, # Class whose events are weighted; None: all
@@ -167,18 +173,21 @@ class BootstrapResample(AbsFoldChange):
     "Train on a bootstrap sample of each fold, in which the sum of weights of each class stays"
     order, draws = -12, True
     def __init__(self,
-        n_folds:int|None=None, # Not needed: folds are known. LUMIN asked for it
+        n_folds:int|None=None, # LUMIN asked for it; not used, since folds are known
         bag_each_time:bool=False, # Draw anew in each epoch?
         reweight:bool=True, # Scale the weights of each class to the sum that they had?
         poisson:bool=False, # Multiply weights by Poisson numbers, instead of drawing events?
-    ): self.bag_each_time, self.reweight, self.poisson = bag_each_time, reweight, poisson
+    ):
+        if n_folds is not None and (not isinstance(n_folds, int) or isinstance(n_folds, bool)):
+            raise OptionError(f"BootstrapResample: n_folds is a number of folds, not {n_folds!r}. Give other options by name, e.g. bag_each_time=True")
+        self.bag_each_time, self.reweight, self.poisson = bag_each_time, reweight, poisson
 
     def change(self,
         by:BatchYielder, # The fold
     )->None:
         "Draw; raises `DataError` if a class is not drawn, or has no positive sum of weights that could stay"
-        if self.poisson and not by.use_weights: raise OptionError("BootstrapResample: poisson=True needs weights; say train_on_weights=True")
         n, rng = by.n_events, self.rng(self.fp.epoch if self.bag_each_time else 0)
+        if not by.use_weights: by.weights, by.use_weights = None, True  # The file's are not to be used; those made here are
         old = np.ones((n, 1)) if by.weights is None else np.asarray(by.weights, float).reshape(n, -1)
         code = _class_codes(by.targets, self.model.objective)
         rows = np.arange(n) if self.poisson else rng.integers(n, size=n)
@@ -206,7 +215,7 @@ def _class_codes(y:np.ndarray, objective:str)->np.ndarray:
 # %% ../../nbs/34_recipe.ipynb #aec6d5b9
 class LabelSmoothing(AbsFoldChange):
     "Soften the labels of training events: 0 becomes c0, and 1 becomes 1 - c1; of classes, a share is spread over all"
-    order = -8
+    order, varies = -8, False
     def __init__(self,
         coefs:float|tuple[float, float]=.1, # c0 and c1, or one number for both; for classes the share that is spread evenly over all
     ):
@@ -289,7 +298,7 @@ class ParameterisedTraining(AbsFoldChange):
         values:Sequence|np.ndarray|None=None, # Values to draw from, in their units, shape (n_values,) or (n_values, n_params); None: those of signal
         bkg:int=0, # Class that has no parameter of its own
         pipe:Any=None, # What scaled the inputs, for `values`; None: what the fold file knows; False: nothing
-        on_eval:bool=False, # Fill it in for the validation fold, too? Always the same values
+        on_eval:bool=True, # Fill it in for the validation fold, too, always the same values? Else background keeps what the file has, which may tell its class
     ):
         self.feats = [param_feat] if isinstance(param_feat, str) else list(param_feat)
         self.values, self.bkg, self.pipe, self.evals = values, bkg, pipe, on_eval
@@ -306,14 +315,16 @@ class ParameterisedTraining(AbsFoldChange):
     def change(self,
         by:BatchYielder, # The fold
     )->None:
-        "Draw parameters for the background; raises `DataError` if there is no signal to draw from"
+        "Draw parameters for the background; raises `DataError` if there is no signal to draw from, or some has negative weights"
         rng = self.rng(*self.feats, self.fp.epoch if self.fp.state == "train" else 0)
         is_bkg = np.asarray(by.targets).reshape(by.n_events, -1)[:, 0] == self.bkg
         pool, prob = self._values, None
         if pool is None:
             if is_bkg.all(): raise DataError(f"ParameterisedTraining, fold {self.fp.fold_idx}: all are of class {self.bkg}, so there is no signal to draw from")
             pool = _flat(by.inputs)[~is_bkg][:, [self.model.model_builder.cont_feats.index(f) for f in self.feats]]
-            w = np.ones(len(pool)) if by.weights is None else np.asarray(by.weights, float).reshape(by.n_events, -1)[~is_bkg, 0].clip(0)
+            w = np.ones(len(pool)) if by.weights is None else np.asarray(by.weights, float).reshape(by.n_events, -1)[~is_bkg, 0]
+            if n := (w < 0).sum(): raise DataError(f"ParameterisedTraining, fold {self.fp.fold_idx}: {n} signal events have negative weights, with which no "
+                                                   "event can be drawn. Give values=, those to draw from")
             prob = w/w.sum() if w.sum() > 0 else None
         by.inputs = _with_columns(by.inputs, self.model, self.feats, pool[rng.choice(len(pool), is_bkg.sum(), p=prob)], is_bkg)
 
@@ -332,6 +343,7 @@ class ParameterisedPrediction(Callback):
         if self.param_val.shape != (1, len(self.param_feat)):
             raise ShapeError(f"param_val: {len(self.param_feat)} parameters ({', '.join(self.param_feat)}) need one value each, not {param_val}")
 
+    def on_train_begin(self): raise OptionError("ParameterisedPrediction is for predict(..., cbs=...); in a training ParameterisedTraining sets parameters")
     def on_pred_begin(self):
         have = self.model.model_builder.cont_feats
         if self.feats is not None and list(self.feats)[:len(have)] != list(have): need(self.feats, have, "the model"); need(have, self.feats, "feats")
@@ -414,13 +426,28 @@ def _lsuv_layers(net:nn.Module, x:Any)->dict[str, nn.Module]:
         for h in hooks: h.remove()
     return {name: net.get_submodule(name) for name in dict.fromkeys(called)}
 
+def _factor(m:nn.Module, out:Tensor, needed_std:float)->float:
+    "By what to multiply the weight of a layer, so that its output has the wanted spread; 1 if nothing does"
+    b = out.new_zeros(1) if m.bias is None else m.bias.reshape(-1, *[1]*len(getattr(m, "kernel_size", ())))
+    y = out - b
+    var, cov, room = float(y.var(correction=0)), float(((y - y.mean())*(b - b.mean())).mean()), needed_std**2 - _std(b)**2
+    if room <= 0 or not float(b.abs().max()*1e-5)**2 < var < math.inf: return 1.  # Biases do it alone, or a constant
+    return (math.sqrt(cov**2 + var*room) - cov)/var
+
 def _set_weight(m:nn.Module, w:Tensor)->None:
     "Put a weight into a layer, also into one that computes it from others"
-    if hasattr(m, "weight_v"): m.weight_v.copy_(w); m.weight_g.copy_(torch.norm_except_dim(w, 2, 0))  # The older weight norm
+    if hasattr(m, "weight_v"):  # The older weight norm
+        dim = next(h.dim for h in m._forward_pre_hooks.values() if hasattr(h, "compute_weight"))
+        m.weight_v.copy_(w); m.weight_g.copy_(torch.norm_except_dim(w, 2, dim))
     elif nn.utils.parametrize.is_parametrized(m, "weight"): m.weight = w
     else: m.weight.copy_(w)
 
 # %% ../../nbs/34_recipe.ipynb #8f651cda
+def _copy_of(net:nn.Module)->nn.Module:
+    "A deep copy, also of layers that keep what they computed (the older `torch.nn.utils.weight_norm`)"
+    kept = [t for m in net.modules() for t in vars(m).values() if isinstance(t, Tensor) and not t.is_leaf]
+    return deepcopy(net, {id(t): t.detach().clone() for t in kept})
+
 @contextmanager
 def _measuring(net:nn.Module)->Iterator[None]:
     "Batch norms that were training stay so, all else predicts; afterwards modes and buffers are as they were"
@@ -441,7 +468,7 @@ def lsuv_init(
     max_attempts:int=10, # Measurements per layer
     do_orthonorm:bool=True, # Make the rows or columns of each weight orthonormal first?
 )->dict[str, tuple[float, float]]: # For each layer, the spread of its output before and after, in the order of the layers
-    "Scale weights layer by layer until outputs have the wanted spread (arXiv:1511.06422); a layer whose output is constant stays as it is"
+    "Scale weights layer by layer until outputs have the wanted spread (arXiv:1511.06422); where no scale does it, or an output is constant, it stays"
     with _measuring(net):
         layers = _lsuv_layers(net, x)
         stds = {name: (_std(_output(net, m, x)), 0.) for name, m in layers.items()}
@@ -449,17 +476,17 @@ def lsuv_init(
             if do_orthonorm:
                 u, _, v = torch.linalg.svd(m.weight.flatten(1), full_matrices=False)
                 _set_weight(m, (u@v).view_as(m.weight))
-            offset = 0. if m.bias is None else _std(m.bias)  # What no weight can change
             for _ in range(max_attempts):
-                std = _std(_output(net, m, x))
-                if abs(std-needed_std) <= std_tol or not offset*1.001 < std < math.inf or offset >= needed_std: break
-                _set_weight(m, m.weight*(needed_std/std))
+                out = _output(net, m, x)
+                if abs(_std(out)-needed_std) <= std_tol or (f := _factor(m, out, needed_std)) == 1: break
+                _set_weight(m, m.weight*f)
             stds[name] = stds[name][0], _std(_output(net, m, x))
     return stds
 
 # %% ../../nbs/34_recipe.ipynb #8342c930
 class LSUV(Callback):
-    "Before the first batch, give each layer's output the wanted spread on events of the first training fold; see `lsuv_init`"
+    """Before the first batch, give each layer's output the wanted spread on events of the first training fold, see `lsuv_init`; warns of layers
+    that no scale of their weights brings there, and raises `OptionError` where weights of `pretrain_file` would be lost"""
     order, stackable, state_names = 5, True, ("done", "stds")
     def __init__(self,
         needed_std:float=1., # Wanted spread of each layer's output
@@ -469,17 +496,23 @@ class LSUV(Callback):
         n_events:int|None=10000, # Events to measure on; None for all of the fold
     ): self.args, self.n_events = (needed_std, std_tol, max_attempts, do_orthonorm), n_events
 
-    def on_train_begin(self): self.done, self.stds = False, {}
+    def on_train_begin(self):
+        self.done, self.stds = False, {}
+        if self.args[3] and self.model.model_builder.pretrain_file is not None:
+            raise OptionError("LSUV: orthonormal weights would take the place of those of pretrain_file. Say do_orthonorm=False, which only scales them")
     def on_fold_begin(self):
         fp = self.fp
         if self.done or fp.resuming or fp.state != "train": return
         x, n = fp.by.inputs, getattr(fp.by, "riders", 0)  # Columns that only ride along, see 39_pivot
         if n: x = x[:-n] if len(x) > n + 1 else x[0]
         by = BatchYielder(x, self.n_events, self.model.objective, shuffle=False, drop_last=False, bulk_move=False, device=self.model.device)
-        net, self.done = deepcopy(self.model.model), True
+        net, self.done = _copy_of(self.model.model), True
         self.stds = lsuv_init(net, next(iter(by))[0], *self.args)
         pars = {k: v for k, v in net.state_dict(keep_vars=True).items() if isinstance(v, nn.Parameter)}
         self.model.set_weights(self.model.get_weights() | pars)
+        if off := [f"{k} ({std:.3g})" for k, (_, std) in self.stds.items() if not abs(std - self.args[0]) <= self.args[1]]:
+            warnings.warn(f"LSUV: no scale of their weights, or not within max_attempts, gives these layers a spread of {self.args[0]:g}, because of their "
+                          f"biases or of inputs that are constant: {', '.join(off)}", stacklevel=2)
 
 LsuvInit = LSUV # LUMIN's name
 
@@ -487,7 +520,7 @@ LsuvInit = LSUV # LUMIN's name
 class NaNGuard(Callback):
     "Stop at the first number that is not finite, before it reaches the parameters, and say where it is"
     order, stackable = 50, True  # After all that changes the loss
-    def __new__(cls, check="loss"): return super().__new__(_Thorough if cls is NaNGuard and check == "all" else cls)
+    def __new__(cls, check="loss"): return super().__new__(_Thorough if cls is NaNGuard and check == "all" else cls, check)
     def __init__(self,
         check:str="loss", # 'loss': the loss of each batch; 'all': inputs, targets, weights, outputs and gradients as well
     ): self.check = choose(check, ("loss", "all"), "check")
@@ -547,7 +580,7 @@ def _suspects(fp:Any)->Iterator[tuple[str, Tensor|None, Tensor|None]]:
 
 def _activations(net:nn.Module, x:Any)->list[tuple[str, Tensor]]:
     "Outputs of all modules, innermost first, of a copy of the network"
-    copy, out = deepcopy(net), []
+    copy, out = _copy_of(net), []
     def keep(name, m): m.register_forward_hook(lambda mod, args, o: out.append((f"{name} ({type(mod).__name__})", o)))
     for name, m in copy.named_modules():
         if name: keep(name, m)

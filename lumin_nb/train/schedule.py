@@ -22,7 +22,7 @@ from ..data.yielder import FoldYielder
 from ..nn.builder import ModelBuilder
 from .callback import Callback, Candidate
 from .model import Model
-from .monitor import _Judge
+from .monitor import EarlyStopping, EvalMetric, SaveBest, _Judge
 
 # %% ../../nbs/33_schedule.ipynb #9380d4df
 def n_batches(
@@ -147,6 +147,18 @@ class Cyclic(Schedule):
         self.cycle_ends, self.n_cycles = True, self.n_cycles + 1
         self.cycle_ended()
 
+def _clock(cbs:Sequence[Callback])->Cyclic|None:
+    "The callback whose cycles count: the first with cycles that come again"
+    return next((c for c in cbs if isinstance(c, Cyclic) and c.repeats), None)
+
+@patch
+def _must_end(self:Cyclic, who:str)->None:
+    "Refuse a training that is too short for the end of a cycle, for which `who` waits"
+    n, name = self.fp.n_epochs, type(self).__name__
+    if any(self.is_end(i+1) for i in range(n*self.per_epoch)): return
+    takes = f": the first takes {self.n_cycle/self.per_epoch:g}" if hasattr(self, "n_cycle") else ""
+    raise OptionError(f"{who} waits for the end of a cycle, but none of {name} ends in the {n} epochs of this training{takes}")
+
 # %% ../../nbs/33_schedule.ipynb #f49a91e5
 class _CycleSaver(Callback):
     "Base of what writes the network at the ends of cycles"
@@ -190,7 +202,7 @@ class _Cycle(_CycleSaver, Cyclic):
     "One number that goes to and fro between two values"
     state_names, falls = (*Cyclic.state_names, *_CycleSaver.state_names), {"cosine": True, "linear": False}
     def __init__(self, span:tuple[float, float], interp:str, cycle_mult:float, decrease_param:bool|str, scale:float, cycle_save:bool):
-        if len(span) != 2 or not 0 <= span[0] <= span[1]: raise OptionError(f"{type(self).__name__}: {tuple(span)} is no range; give (low, high)")
+        if len(span) != 2 or not 0 <= span[0] <= span[1] < math.inf: raise OptionError(f"{type(self).__name__}: {tuple(span)} is no range; give (low, high)")
         if cycle_mult < 1 or scale <= 0: raise OptionError(f"cycle_mult: {cycle_mult}, scale: {scale}; give 1 or more, and more than 0")
         self.span, self.interp = tuple(map(float, span)), choose(interp, _SHAPES, "interp")
         self.cycle_mult, self.scale, self.saves = cycle_mult, scale, cycle_save
@@ -199,6 +211,8 @@ class _Cycle(_CycleSaver, Cyclic):
     def on_train_begin(self):
         Cyclic.on_train_begin(self); _CycleSaver.on_train_begin(self)
         self.n_cycle = max(round(self.scale*self.per_epoch), 1)
+        stops = _clock(self.fp.cbs) is self and any(isinstance(c, EarlyStopping) for c in self.fp.cbs)
+        if self.saves or stops: self._must_end("cycle_save" if self.saves else "EarlyStopping")
 
     def cycle(self,
         n:int, # Number of the training batch, from 0
@@ -244,11 +258,13 @@ class CycleMom(_Cycle):
         decrease_param:bool|str="auto", # Begin high? 'auto': linear does, cosine does not
         scale:float=1, # Epochs of the first cycle
         cycle_save:bool=False, # Write the network at the end of each cycle, as `Snapshots` does?
-    ): super().__init__(mom_range, interp, cycle_mult, decrease_param, scale, cycle_save)
+    ):
+        super().__init__(mom_range, interp, cycle_mult, decrease_param, scale, cycle_save)
+        if self.span[1] >= 1: raise OptionError(f"CycleMom: {self.span}; momentum must be below 1")
     def at(self, n:int, lr:float=1., mom:float|None=None)->tuple[float, float|None]: return lr, self.value(n)
     def on_train_begin(self):
-        if self.model.get_mom() is None: raise OptionError("CycleMom: the optimiser has no momentum; give it one, or leave CycleMom out")
         super().on_train_begin()
+        if not self._mom: raise OptionError("CycleMom: the optimiser has no momentum; give it one, or leave CycleMom out")
 
 # %% ../../nbs/33_schedule.ipynb #7cd51a0d
 class OneCycle(Cyclic):
@@ -257,19 +273,26 @@ class OneCycle(Cyclic):
     def __init__(self,
         lengths:tuple[float, float], # Epochs of rise and of fall
         lr_range:tuple[float, ...], # Learning rate at the start, at the top and (default 0) at the end
-        mom_range:tuple[float, float]|None=(.85, .95), # Lowest and highest momentum (beta_1 for Adam); None leaves it alone
+        mom_range:tuple[float, float]|None=(.85, .95), # Lowest and highest momentum (beta_1 for Adam; SGD made without gets it, too); None leaves it alone
         interp:str="cosine", # Shape of the ramps: 'cosine' or 'linear'
         cycle_ends_training:bool=True, # Stop when the cycle is over? If not, the last values stay
     ):
         if min(lengths) <= 0 or len(lengths) != 2: raise OptionError(f"lengths: {lengths}; give two positive numbers of epochs, rise and fall")
         if len(lr_range) not in (2, 3): raise OptionError(f"lr_range: {lr_range}; give (start, top) or (start, top, end)")
+        if not (min(lr_range) >= 0 and max(lr_range) == lr_range[1] < math.inf):
+            raise OptionError(f"lr_range: {lr_range}; give rates that are not negative, the second of them the highest")
+        if mom_range is not None and not (len(mom_range) == 2 and 0 <= mom_range[0] <= mom_range[1] < 1):
+            raise OptionError(f"mom_range: {mom_range}; give (low, high) with 0 <= low <= high < 1, or None")
         self.lengths, self.interp, self.ends = tuple(lengths), choose(interp, INTERP, "interp"), cycle_ends_training
         self.lr_range, self.mom_range = (*lr_range, 0.)[:3], mom_range
         if mom_range is None: self.drives = ("lr",)
 
     def on_train_begin(self):
         super().on_train_begin()
-        self.n_up, self.n_down = (max(round(n*self.per_epoch), 1) for n in self.lengths)
+        (up, _), length, n = self.lengths, sum(self.lengths), self.fp.n_epochs
+        if length > n*(1 + 1e-9): raise OptionError(f"{type(self).__name__}: a cycle of {length:g} epochs does not fit a training of {n}")
+        self.n_up = max(round(up*self.per_epoch), 1)
+        self.n_down = max(round(length*self.per_epoch) - self.n_up, 1)
 
     def at(self, n:int, lr:float=1., mom:float|None=None)->tuple[float, float|None]:
         up, (lo, hi, end) = n < self.n_up, self.lr_range
@@ -336,7 +359,7 @@ class ReduceOnPlateau(Schedule, _Judge):
     def __init__(self,
         factor:float=.1, # What each reduction multiplies by
         patience:int=3, # Epochs (cycles) without improvement after which it happens
-        min_lr:float=0., # Never below this
+        min_lr:float=0., # Never brings it below this; what comes to it lower, as in a warm-up, stays
     ):
         if not 0 < factor < 1: raise OptionError(f"factor: {factor}; give a number between 0 and 1")
         if patience < 1: raise OptionError(f"patience: {patience} epochs; give 1 or more")
@@ -345,6 +368,7 @@ class ReduceOnPlateau(Schedule, _Judge):
     def on_train_begin(self):
         Schedule.on_train_begin(self); _Judge.on_train_begin(self)
         self.scale, self.bad, self.fresh = 1., 0, False
+        if (clock := _clock(self.fp.cbs)) is not None: clock._must_end("ReduceOnPlateau")
 
     def at(self, n:int, lr:float=1., mom:float|None=None)->tuple[float, float|None]: return max(lr*self.scale, min(self.min_lr, lr)), mom
 
@@ -453,7 +477,7 @@ class LRFinder(Callback):
         self.n_steps, self.lr_bounds, self.stop_factor, self.smooth = n_steps, lr_bounds, stop_factor, smooth
 
     def on_train_begin(self):
-        self.lrs, self.losses, self.raw, self._mean = [], [], [], 0.
+        self.lrs, self.losses, self.raw, self._mean, self.before = [], [], [], 0., self.model.get_lr()
         if rivals := [type(c).__name__ for c in self.fp.cbs if isinstance(c, Schedule) and "lr" in c.drives]:
             raise OptionError(f"LRFinder and {rivals[0]} both set the learning rate: leave {rivals[0]} out of the range test")
     def on_batch_begin(self):
@@ -470,6 +494,8 @@ class LRFinder(Callback):
         diverged = not math.isfinite(loss) or rise > (self.stop_factor-1)*max(scale, 1e-12)
         if diverged: self.fp.loss_val = torch.zeros_like(self.fp.loss_val)  # Not the loop's business to complain about
         if diverged or n >= self.n_steps: self.fp.stop = True
+
+    def on_train_end(self): self.model.set_lr(self.before)
 
 # %% ../../nbs/33_schedule.ipynb #04f2885b
 class LRScan:
@@ -494,9 +520,10 @@ class LRScan:
     def plot(self,
         ax=None, # Axes; None for the current ones
     ):
-        "Loss against learning rate, with the suggestion"
+        "Loss against learning rate up to where the first repetition stopped, with the suggestion"
         from lumin_nb.plot import plot_lr_range
-        return plot_lr_range(self.lrs, self.losses, self._known(), ax=ax)
+        n = int((~np.isfinite(self.losses).all(0)).argmax()) or len(self.lrs)  # 0: all are finite, or none is
+        return plot_lr_range(self.lrs[:n], self.losses[:, :n], self._known(), ax=ax)
 
     def __repr__(self):
         best = self._known()
@@ -532,10 +559,6 @@ def lr_find(
     return LRScan(longest, np.array(losses))
 
 # %% ../../nbs/33_schedule.ipynb #c6d0dca6
-def _clock(cbs:Sequence[Callback])->Cyclic|None:
-    "The callback whose cycles count: the first with cycles that come again"
-    return next((c for c in cbs if isinstance(c, Cyclic) and c.repeats), None)
-
 def _places(net:nn.Module)->list[tuple[str, dict, str]]:
     "Where a network keeps what is in its state: name, dictionary, key"
     return [(f"{name}.{k}" if name else k, d, k) for name, m in net.named_modules() for d in (m._parameters, m._buffers)
@@ -546,13 +569,19 @@ class _Average(Callback):
     "Base of averages of the weights over time"
     stackable, order, state_names = True, 15, ("avg", "n_avg")
     name, avg, n_avg = "average", None, 0
-    def __init__(self, start_epoch:int, bn_folds:int, replace:bool):
+    def __init__(self, start_epoch:int, bn_folds:int, replace:bool, name:str):
         if start_epoch < 1: raise OptionError(f"start_epoch: {start_epoch}; epochs are counted from 1")
         if bn_folds < 0: raise OptionError(f"bn_folds: {bn_folds} folds; give 0 or more")
-        self.start_epoch, self.bn_folds, self.replace = start_epoch, bn_folds, replace
+        if name in ("train", "valid", "lr", "epoch", "network"): raise OptionError(f"name: an average cannot be called '{name}', which the log has already")
+        self.start_epoch, self.bn_folds, self.replace, self.name = start_epoch, bn_folds, replace, name
 
     def on_train_begin(self):
-        n = self.fp.n_epochs
+        n, cbs = self.fp.n_epochs, self.fp.cbs
+        if sum(c.name == self.name for c in cbs if isinstance(c, (_Average, EvalMetric))) > 1:
+            raise OptionError(f"two averages or metrics are called '{self.name}': give one of them another name")
+        rivals = [c.name for c in cbs if isinstance(c, _Average) and c.replace]
+        if len(rivals) > 1 and not any(isinstance(c, SaveBest) and c.auto_reload for c in cbs):
+            raise OptionError(f"{' and '.join(rivals)} would both replace the network: say replace=False to all but one, or add a SaveBest")
         if self.start_epoch > n: raise OptionError(f"{self.name}: start_epoch {self.start_epoch}, but the training has {n} epochs")
         self.avg, self.n_avg, places = None, 0, _places(self.model.model)
         self.places = places if {p for p, _, _ in places} == self.model.get_weights().keys() else None
@@ -593,8 +622,9 @@ class SWA(_Average):
         update_on_cycle_end:bool|None=None, # At the ends of cycles instead of epochs? None: if there are cycles that come again
         replace:bool=True, # Leave the average in the network at the end? A `SaveBest` that reloads has the last word
         bn_folds:int=1, # Training folds from which batch-norm statistics are measured; 0 averages them, too
+        name:str="SWA", # Name in logs and among candidates; two averages need two
     ):
-        super().__init__(start_epoch, bn_folds, replace)
+        super().__init__(start_epoch, bn_folds, replace, name)
         if renewal_period is not None and renewal_period < 1: raise OptionError(f"renewal_period: {renewal_period} updates; give 1 or more, or None")
         self.renewal_period, self.update_on_cycle_end = renewal_period, update_on_cycle_end
 
@@ -603,6 +633,7 @@ class SWA(_Average):
         self.young, self.n_young, self.waited, self.failed, self.seen = None, 0, 0, 0, 0
         self.clock = None if self.update_on_cycle_end is False else _clock(self.fp.cbs)
         if self.update_on_cycle_end and self.clock is None: raise OptionError("SWA(update_on_cycle_end=True): there are no cycles; give fit a CycleLR")
+        if self.clock is not None: self.clock._must_end(self.name)
         if self.renewal_period and self.fp.val_idx is None: raise OptionError("SWA(renewal_period=...) compares on the validation fold: give fit a val_idx")
 
     def _update(self)->None:
@@ -645,8 +676,9 @@ class EMA(_Average):
         every:int=1, # Updates of the parameters between two of the average
         replace:bool=True, # Leave the average in the network at the end? A `SaveBest` that reloads has the last word
         bn_folds:int=1, # Training folds from which batch-norm statistics are measured; 0 averages them, too
+        name:str="EMA", # Name in logs and among candidates; two averages need two
     ):
-        super().__init__(start_epoch, bn_folds, replace)
+        super().__init__(start_epoch, bn_folds, replace, name)
         if not 0 <= decay < 1: raise OptionError(f"decay: {decay}; give 0 <= decay < 1")
         if every < 1: raise OptionError(f"every: {every} updates; give 1 or more")
         self.decay, self.every, self.mean, self.step = decay, every, get_ema_multi_avg_fn(decay), 0
@@ -657,9 +689,14 @@ class EMA(_Average):
 
     def on_batch_end(self):
         fp = self.fp
-        if fp.state != "train" or fp.step == self.step or fp.step % self.every or fp.epoch < self.start_epoch: return
+        if fp.state != "train" or fp.step == self.step: return
         self.step = fp.step
+        if fp.step % self.every or fp.epoch < self.start_epoch: return
         self.avg, self.n_avg = self._grown(self.avg, self.n_avg, self._weights())
+
+    def on_epoch_end(self):
+        self.on_batch_end()  # A training that stops between two updates makes the last one after its last batch
+        super().on_epoch_end()
 
 # %% ../../nbs/33_schedule.ipynb #ab67b0d7
 class Snapshots(_CycleSaver):
@@ -674,6 +711,7 @@ class Snapshots(_CycleSaver):
     def on_train_begin(self):
         self.clock, self.seen = _clock(self.fp.cbs), 0
         if self.clock is None: raise OptionError("Snapshots: there are no cycles that come again; give fit a CycleLR")
+        self.clock._must_end("Snapshots")
         super().on_train_begin()
 
     def on_batch_end(self):
