@@ -1314,6 +1314,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                          'lumin_nb.train.ensemble._error': ('ensemble.html#_error', 'lumin_nb/train/ensemble.py'),
                                          'lumin_nb.train.ensemble._follow': ('ensemble.html#_follow', 'lumin_nb/train/ensemble.py'),
                                          'lumin_nb.train.ensemble._gives': ('ensemble.html#_gives', 'lumin_nb/train/ensemble.py'),
+                                         'lumin_nb.train.ensemble._idle_cores': ('ensemble.html#_idle_cores', 'lumin_nb/train/ensemble.py'),
                                          'lumin_nb.train.ensemble._kept': ('ensemble.html#_kept', 'lumin_nb/train/ensemble.py'),
                                          'lumin_nb.train.ensemble._lockstep': ('ensemble.html#_lockstep', 'lumin_nb/train/ensemble.py'),
                                          'lumin_nb.train.ensemble._losses': ('ensemble.html#_losses', 'lumin_nb/train/ensemble.py'),

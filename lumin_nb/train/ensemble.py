@@ -481,6 +481,15 @@ _ROOM = 2**18  # Values that a layer may give for a batch of all models
 
 def _cores()->int: return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+def _idle_cores(seconds:float=.2)->float:
+    "Cores that other programs leave idle, as Linux counts while this one sleeps; elsewhere all are taken to be idle"
+    def ticks():
+        c = [int(n) for n in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+        return np.array([c[3] + c[4], sum(c)])
+    try: before = ticks(); time.sleep(seconds); idle, every = ticks() - before
+    except (OSError, ValueError, IndexError): return float(_cores())
+    return (os.cpu_count() or 1)*idle/max(every, 1)
+
 def _choose(strategy:str, task:_Task, ids:list[int], n_workers:int|None)->tuple[str, int, int, list[str]]:
     "Which way to go: strategy, models per stack (1: none), processes (0: none), and what there is to say about it"
     n, why = min(n_workers or _cores(), len(ids)), None if strategy in ("serial", "processes") else _no_stack(task, ids)
@@ -496,6 +505,9 @@ def _choose(strategy:str, task:_Task, ids:list[int], n_workers:int|None)->tuple[
     if n < 2 or gpu or took/n + _start_time() > here:
         k = 1 if why else _side_by_side(task, len(ids))
         return ("stacked" if k > 1 else "serial"), k, 0, []
+    if n_workers is None and (free := max(round(_idle_cores()), 1)) < n:
+        how, k, n, said = _choose("auto", task, ids, free)
+        return how, k, n, [f"{free} of {_cores()} cores are idle; n_workers says how many to use all the same", *said]
     return ("processes of stacks" if k > 1 else "processes"), k, n, []
 
 def _start_time()->float:
