@@ -53,7 +53,7 @@ class Results(list):
         return pd.DataFrame([{k: v for k, v in r.items() if k not in _HIDDEN} for r in self])
     def summary(self)->dict[str, str]: # Score -> 'mean ± std/√n'
         "Mean and std/√n of each score over the models, which share training events: a scale, not an error"
-        have = {k: pd.Series([r[k] for r in self if k in r], dtype=float) for k in self.lower_is_better}  # A metric may have come later
+        have = {k: pd.Series([r[k] for r in self if k in r], dtype=float).dropna() for k in self.lower_is_better}  # A metric may have come later
         return {k: round_unc(v.mean(), v.std(ddof=1)/len(v)**.5 if len(v) > 1 else np.nan) for k, v in have.items() if len(v)}
     def line(self,
         row:Mapping[str, Any], # One of the dictionaries
@@ -159,7 +159,7 @@ class _Job:
         self.args = dict(fy=fy or task.fy, trn_idxs=self.trn, val_idx=self.val, cbs=[*self.cbs, *self.metrics], seed=child_seed(task.seed, "train", i),
                          cb_savepath=task.folder/"callbacks"/str(i), **task.args)
         self.checkpoint = {} if task.checkpoint is None else {"checkpoint": task.folder/"checkpoints"/str(i), **task.checkpoint}
-        goes_on = self.checkpoint and self.checkpoint["resume"] and (self.checkpoint["checkpoint"]/_CHECKPOINT).exists()
+        goes_on = (task.checkpoint is None or task.checkpoint["resume"]) and (task.folder/"checkpoints"/str(i)/_CHECKPOINT).exists()
         if task.anew and not goes_on and (old := self.args["cb_savepath"]).is_dir(): shutil.rmtree(old)
 
     def fit(self)->dict[str, Any]:
@@ -460,8 +460,9 @@ def _no_stack(task:_Task, ids:Sequence[int])->str|None:
 
 def _widest(task:_Task)->tuple[int, int]:
     "Largest number of values per event that a layer of the network gives, and number of parameters"
-    shapes = [p.shape for p in task.builder.build_model(0).parameters()]
-    return max((s[0] for s in shapes if len(s) > 1), default=1), sum(s.numel() for s in shapes)
+    net = task.builder.build_model(0)
+    widths = [getattr(m, "out_features", None) or getattr(m, "embedding_dim", None) or 1 for m in net.modules()]
+    return max(widths), sum(p.numel() for p in net.parameters())
 
 def _side_by_side(task:_Task, share:int)->int:
     "How many models to stack: as many as keep a layer's output in the processor's memory; on a GPU all"
@@ -581,6 +582,7 @@ def train_models(
 # %% ../../nbs/35_ensemble.ipynb #66bf9e60
 def _train(task:_Task, setup:dict, resume:bool, overwrite:bool, strategy:str, n_workers:int|None)->Results:
     "Train what is to be trained, and note down each model when it is done"
+    task = replace(task, anew=task.anew and (task.folder/"results.json").exists())  # Else the files there are somebody else's
     results = _start(task.folder, setup, resume, overwrite)
     todo = sorted(task.plans.keys() - {r["id"] for r in results})
     how, k, n, said = _choose(strategy, task, todo, n_workers)
@@ -728,11 +730,12 @@ _SNAPSHOT = {"n_cycles": None, "patience": 0, "load_cycles_only": True, "weighti
 def _snapshots(row:Mapping[str, Any], args:Mapping[str, Any])->list[tuple[dict, float]]:
     "A model at the ends of its cycles, the last first, each with its weight; before them the model itself, if it takes part"
     path = Path(row["path"])
-    files = cycle_files(path.parent/"callbacks"/str(row["id"]))
-    last = len(files) - args["patience"]
+    files, n = cycle_files(path.parent/"callbacks"/str(row["id"])), args["n_cycles"]
+    last = len(files) - _whole(args["patience"], "snapshot_args: patience", 0)
     if last < 1: raise OptionError(f"snapshot_args: patience {args['patience']} leaves none of the {len(files)} cycles of {path.name}")
-    chosen = range(max(0, last - (args["n_cycles"] or last)), last)
-    out = [{**row, "path": str(files[k][0]), "cycle": k, "loss": files[k][1]} for k in chosen] + ([] if args["load_cycles_only"] else [dict(row)])
+    chosen = range(0 if n is None else max(0, last - _whole(n, "snapshot_args: n_cycles")), last)
+    keep = {k: row[k] for k in ("id", "data", "val_idx", "trn_idxs")}  # The scores are those of another epoch
+    out = [{**keep, "path": str(files[k][0]), "cycle": k, "loss": files[k][1]} for k in chosen] + ([] if args["load_cycles_only"] else [dict(row)])
     return [(r, (n + 1)**args["weighting_pwr"]) for n, r in enumerate(out)][::-1]
 
 def ensemble_from_results(
@@ -750,6 +753,8 @@ def ensemble_from_results(
         raise OptionError(f"results: a {type(results).__name__}; give what train_models or load_results gave, or a slice of it, which is ranked here")
     need(metric, [k for k in results.lower_is_better if all(k in r for r in results)], "the results", "score")
     choose(weighting, ("reciprocal", "uniform"), "weighting")
+    if bad := [r["id"] for r in results if not np.isfinite(r[metric])]:
+        raise OptionError(f"metric: '{metric}' is not finite for model {bad[0]}; leave that model out, or rank by another score")
     size = len(results) if size is None else _whole(size, "size")
     if not 1 <= size <= len(results): raise OptionError(f"size: {size} models asked for, the training has {len(results)}")
     lower = results.lower_is_better[metric] if higher_metric_better is None else not higher_metric_better
@@ -785,8 +790,10 @@ def pop(
     "Take a model out; raises `OptionError` if it is the only one"
     if len(self) == 1: raise OptionError("pop: an ensemble needs at least one model")
     rows = list(self.results) if len(self.results) == len(self) else []
+    rest = np.delete(self.weights, i)
+    if not rest.sum() > 0: raise OptionError("pop: all other models have weight zero; give them some first")
+    model = self.models.pop(i)
     if rows: rows.pop(i)
-    model, rest = self.models.pop(i), np.delete(self.weights, i)
     self.weights, self.results = rest/rest.sum(), rows
     return model
 
