@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -68,6 +68,7 @@ class CatEmbedder:
 # %% ../../nbs/21_head.ipynb #90c7dff5
 class AbsHead(AbsBlock):
     "Base of heads: knows its features and where each goes; raises `OptionError` if there are none, or one twice"
+    takes_objects:ClassVar[bool] = False # Does the head read objects or a tensor beside, or instead of, flat features?
     def __init__(self,
         cont_feats:Sequence[str], # Continuous features, the first columns
         cat_embedder:CatEmbedder|None=None, # Categorical features, the last columns; None if there are none
@@ -78,9 +79,13 @@ class AbsHead(AbsBlock):
         self.cat_feats = self.cat_embedder.cat_names
         self.n_cont_in, self.n_cat_in = len(self.cont_feats), len(self.cat_feats)
         names = self.cont_feats + self.cat_feats
-        if not names: raise OptionError("head: no features, neither continuous nor categorical")
+        if not names and not self.takes_objects: raise OptionError("head: no features, neither continuous nor categorical")
         if twice := sorted({n for n in names if names.count(n) > 1}): raise OptionError(f"head: features named twice: {twice}")
-        self.feat_map = self._map_outputs()
+
+    @property
+    def feat_map(self)->dict[str,list[int]]: # {feature: indices of outputs}
+        "Which outputs each feature reaches"
+        return self._map_outputs()
 
     @abstractmethod
     def _map_outputs(self)->dict[str,list[int]]:
@@ -261,7 +266,7 @@ class FeatSubset(AbsHead):
             raise OptionError(f"FeatSubset: keep must be rising numbers below {self.n_cont_in}, got {keep}")
         self.select = SelectCols([*keep, *range(self.n_cont_in, self.n_cont_in + self.n_cat_in)])
         self.inner = make_head(self.used_feats)
-        self.feat_map, self.row_wise, self.frozen = self.inner.feat_map, self.inner.row_wise, self.inner.frozen
+        self.row_wise, self.frozen = self.inner.row_wise, self.inner.frozen
         self.register_load_state_dict_post_hook(lambda m, _: m._rename())
 
     @property
@@ -270,12 +275,11 @@ class FeatSubset(AbsHead):
         return [self.cont_feats[i] for i in self.select.cols.tolist() if i < self.n_cont_in]
     embeds = property(lambda self: getattr(self.inner, "embeds", ()), doc="Vectors of the categories")
 
-    def _map_outputs(self)->dict[str,list[int]]: return {}  # Known when the inner head is
+    def _map_outputs(self)->dict[str,list[int]]: return self.inner._map_outputs()
 
     def _rename(self)->None:
         "Take up the names of columns that were loaded"
         self.inner.cont_feats = self.used_feats
-        self.feat_map = self.inner.feat_map = self.inner._map_outputs()
 
     def get_out_size(self)->int: return self.inner.get_out_size()
 
