@@ -6,7 +6,8 @@ One-cycle schedule, averaged weights, bootstrapped folds, early stopping, best w
 Trainings run in processes of their own that kill themselves (SIGKILL) in the middle of an event of the loop: in the first batch, in the last,
 while validating, and anywhere; checkpoints are written every update, every few, or once per epoch. Some are killed from outside at a random moment
 of the clock, so also in the middle of writing; some get SIGTERM. A process that starts makes everything anew but the files. At the end hashes of
-weights, optimiser, history and predictions are compared. The exit code is 1 if one of them differs, or a kill did not happen.
+weights, optimiser, history and predictions are compared. The exit code is 1 if one of them differs, if a kill at a
+batch did not happen, if no kill by the clock hit a training, or if the uninterrupted one was not stopped early.
 """
 
 import argparse
@@ -35,7 +36,7 @@ from lumin_nb.train.monitor import EarlyStopping, MetricLogger, RocAucScore, Sav
 from lumin_nb.train.recipe import BootstrapResample, GradClip
 from lumin_nb.train.schedule import SWA, OneCycle
 
-FEATS, EPOCHS, BS = [f"x{i}" for i in range(6)], 7, 50
+FEATS, EPOCHS, BS = [f"x{i}" for i in range(6)], 14, 50
 MOMENTS = {"train": ("on_fold_begin", "on_batch_begin", "on_forwards_end", "on_backwards_end", "on_batch_end", "on_fold_end", "on_epoch_end"),
            "valid": ("on_epoch_begin", "on_batch_begin", "on_forwards_end", "on_epoch_end")}
 
@@ -60,8 +61,8 @@ for _e in {e for es in MOMENTS.values() for e in es}: setattr(Killer, _e, lambda
 
 def callbacks(where: tuple | None, how: int) -> list[Callback]:
     "All of them, made anew"
-    return [OneCycle((2, 4), (1e-4, 1e-2, 1e-5)), BootstrapResample(bag_each_time=True), SWA(start_epoch=3), GradClip(1.), RocAucScore(),
-            MetricLogger(False, False), SaveBest(), EarlyStopping(3), Killer(where, how)]
+    return [OneCycle((1, 2), (1e-4, 3e-2, 1e-2), cycle_ends_training=False), BootstrapResample(bag_each_time=True), SWA(start_epoch=3), GradClip(1.),
+            RocAucScore(), MetricLogger(False, False), SaveBest(), EarlyStopping(2), Killer(where, how)]
 
 
 def train(folder: Path, every: int | None, where: tuple | None = None, how: int = signal.SIGKILL) -> None:
@@ -112,7 +113,8 @@ def moment(rng: np.random.Generator, steps: int) -> tuple[str, str, int]:
 
 
 def trial(folder: Path, kills: list[tuple | float], how: int, every: int | None, want: dict, seen: Counter) -> None:
-    "One training with several kills"
+    "One training with several kills; by the clock, the later ones may come after its end"
+    before = seen["killed"]
     for kill in kills:
         code = in_process(folder, every, None, how, after=kill) if isinstance(kill, float) else in_process(folder, every, kill, how)
         hit = code == (-how if how == signal.SIGKILL else 143)
@@ -121,6 +123,7 @@ def trial(folder: Path, kills: list[tuple | float], how: int, every: int | None,
         seen["kills that did not happen"] += code == 0 and not isinstance(kill, float)
         if code == 0: break
     else: seen["other failures"] += in_process(folder, every) != 0
+    seen["trainings without a kill"] += seen["killed"] == before
     got = json.loads((folder / "end.json").read_text()) if (folder / "end.json").exists() else {}
     if differs := [k for k in want if got.get(k) != want[k]]: print(f"after {kills}, every={every}: other {', '.join(differs)}", flush=True)
     seen["trainings"] += 1
@@ -143,13 +146,14 @@ def main() -> int:
         if in_process(root / "whole", None): return 1
         took = time.perf_counter() - start
         want = json.loads((root / "whole" / "end.json").read_text())
+        if want["epochs"] == EPOCHS: sys.exit("FAILED: EarlyStopping did not stop the uninterrupted training, so nothing of it is tested")
         steps = want["epochs"]*4*(600//BS)
         extremes = [("train", "on_fold_begin", 0), ("train", "on_batch_begin", 0), ("train", "on_batch_end", steps),
                     ("valid", "on_forwards_end", steps), ("valid", "on_epoch_end", steps)]
         batches = sorted([*extremes, *(moment(rng, steps) for _ in range(max(args.kills - len(extremes), 0)))], key=lambda m: m[2])
         few = max(args.kills//4, 1)
         plans = {"SIGKILL at random batches": (batches, signal.SIGKILL),
-                 "SIGKILL by the clock": ([float(rng.uniform(0, took)) for _ in range(few)], signal.SIGKILL),
+                 "SIGKILL by the clock": ([float(rng.uniform(.1, .7)*took) for _ in range(few)], signal.SIGKILL),
                  "SIGTERM at random batches": (sorted((moment(rng, steps) for _ in range(few)), key=lambda m: m[2]), signal.SIGTERM)}
         for i, (name, (kills, how)) in enumerate(plans.items()):
             seen = Counter()
@@ -157,7 +161,7 @@ def main() -> int:
                 if mine := kills[j::4]: trial(root / f"{i}_{j}", mine, how, every, want, seen)
             print(f"{name}: " + ", ".join(f"{k} {v}" for k, v in seen.items()), flush=True)
             total += seen
-    bad = total["different"] + total["other failures"] + total["kills that did not happen"]
+    bad = total["different"] + total["other failures"] + total["kills that did not happen"] + total["trainings without a kill"]
     print(f"{'FAILED' if bad else 'PASSED'}: {total['trainings']} trainings of {want['epochs']} epochs, killed {total['killed']} times, "
           f"{total['different']} ended otherwise than the uninterrupted one")
     return int(bad > 0)

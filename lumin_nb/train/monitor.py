@@ -106,15 +106,20 @@ def _columns(self:EvalMetric, fy:FoldYielder, idxs:int|Sequence[int])->dict[str,
 
 @patch
 def _value(self:EvalMetric, pred:np.ndarray, targ:np.ndarray, wgt:np.ndarray|None, cols:Mapping[str, np.ndarray], where:str)->float:
-    "Check lengths and evaluate; what is refused says by which metric, and where"
+    "Check and evaluate; what is refused says by which metric, and where"
     try:
         if self.wgt_name is not None: wgt = cols[self.wgt_name].astype(float)
         if self.targ_name is not None: targ = cols[self.targ_name]
+        elif targ is not None and targ.shape[1:] == (0,): targ = None
+        if n := np.count_nonzero(~np.isfinite(pred)): raise DataError(f"{n} of {pred.size} predictions are not finite")
         if wgt is not None and wgt.ndim > 1:
             raise ShapeError(f"{wgt.shape[1]} weights per event: give wgt_name, the column of one, or read one with FoldYielder(..., wgt=...)")
         for k, a in {"targets": targ, "weights": wgt, **cols}.items():
             if a is not None and len(a) != len(pred): raise ShapeError(f"{k}: {len(a)} events, but there are {len(pred)} predictions")
-        return float(self.evaluate(pred, targ, wgt, **{k: cols[k] for k in self.needs}))
+        try: return float(self.evaluate(pred, targ, wgt, **{k: cols[k] for k in self.needs}))
+        except Exception as e:
+            if targ is None: raise DataError("the file has no targets: give targ_name, the column that has them") from e
+            raise
     except LuminError as e:
         e.args = (f"metric '{self.name}', {where}: {e}",)
         raise
@@ -238,13 +243,18 @@ class BinaryAccuracy(EvalMetric):
         return accuracy(score, targ, wgt, self.threshold)
 
 # %% ../../nbs/32_monitor.ipynb #26c4d967
-class MultiAccuracy(EvalMetric):
-    "Weighted fraction of events whose most probable class is the true one"
+class _Plain(EvalMetric):
+    "Base of metrics that have no settings of their own, and of which more is better"
+    default_name = ""
     def __init__(self,
-        name:str="accuracy", # Name in logs and results
+        name:str|None=None, # Name in logs and results; None for what it is: 'accuracy', 'average precision'
         wgt_name:str|None=None, # Column of weights to use; None: those of the training
         main_metric:bool=True, # May it decide which epoch is best?
-    ): super().__init__(name, False, wgt_name, main_metric)
+    ): super().__init__(name or self.default_name, False, wgt_name, main_metric)
+
+class MultiAccuracy(_Plain):
+    "Weighted fraction of events whose most probable class is the true one"
+    default_name = "accuracy"
     def evaluate(self,
         score:np.ndarray, # Probabilities, shape (event, class)
         targ:np.ndarray, # Number of the class, shape (event,)
@@ -289,17 +299,13 @@ class WorkingPoint(EvalMetric):
     )->float: # 1/eps_B, at most the number of background events; or eps_S
         "Rejection of the tightest cut that keeps enough signal; or the largest efficiency of cuts that keep little background; raises `DataError`"
         fpr, tpr = _rising_curve(score, targ, wgt, "WorkingPoint")
-        if not self.rejects: return float(tpr[fpr <= self.eff].max())
+        if not self.rejects: return float(tpr[fpr <= self.eff + 1e-12].max())
         return float(1/max(fpr[np.argmax(tpr >= self.eff - 1e-12)], 1/np.count_nonzero(targ == 0)))
 
 # %% ../../nbs/32_monitor.ipynb #52b8e955
-class AveragePrecision(EvalMetric):
+class AveragePrecision(_Plain):
     "Purity of the selected events, averaged over signal efficiencies: the area under the precision-recall curve"
-    def __init__(self,
-        name:str="average precision", # Name in logs and results
-        wgt_name:str|None=None, # Column of weights to use; None: those of the training
-        main_metric:bool=True, # May it decide which epoch is best?
-    ): super().__init__(name, False, wgt_name, main_metric)
+    default_name = "average precision"
     def evaluate(self,
         score:np.ndarray, # Probabilities, shape (event,)
         targ:np.ndarray, # Targets 0 or 1, shape (event,)
@@ -440,8 +446,15 @@ def _quantiles(x:np.ndarray, wgt:np.ndarray|None, q:Sequence[float])->np.ndarray
     "Weighted quantiles: an event sits in the middle of its weight; raises `DataError` for negative weights"
     w = np.ones(len(x)) if wgt is None else wgt.astype(float)
     if (w < 0).any(): raise DataError("robust: quantiles are not defined for negative weights")
+    tot, x, w = _total(w, len(w)), x[w > 0], w[w > 0]  # An event without weight is no point of the curve
     i = np.argsort(x, kind="stable")
-    return np.interp(q, (np.cumsum(w[i]) - w[i]/2)/_total(w, len(w)), x[i])
+    return np.interp(q, (np.cumsum(w[i]) - w[i]/2)/tot, x[i])
+
+def _as_columns(a:np.ndarray, column:int=0)->np.ndarray:
+    "Shape (event, targ), also of no events; raises `OptionError` if there is no such column"
+    a = a.reshape(len(a), math.prod(a.shape[1:]))
+    if not 0 <= column < a.shape[1]: raise OptionError(f"column: {column}, but there are {a.shape[1]} targets")
+    return a
 
 def _moments(x:np.ndarray, wgt:np.ndarray|None, robust:bool)->tuple[float, float]:
     "Mean and standard deviation, or median and half of the central 68.27 %"
@@ -476,9 +489,8 @@ class RegPull(EvalMetric):
         wgt:np.ndarray|None=None, # Weights, shape (event,)
     )->tuple[float, float]: # Bias with its sign, and width
         "Bias and width; raises `ShapeError`, `DataError`"
-        p, t = (a.reshape(len(a), -1).astype(float) for a in (score, targ))
+        p, t = _as_columns(score).astype(float), _as_columns(targ, self.column).astype(float)
         k, sigmas = t.shape[1], self.over == "sigma"
-        if not 0 <= self.column < k: raise OptionError(f"column: {self.column}, but there are {k} targets")
         if p.shape[1] != k*(1 + sigmas) and (sigmas or self.pred_column is None):
             raise ShapeError(f"{p.shape[1]} predictions for {k} targets per event; {k*(1 + sigmas)} are needed{', or say pred_column' if not sigmas else ''}")
         diff = p[:, self.column if self.pred_column is None else self.pred_column] - t[:, self.column]
@@ -518,9 +530,8 @@ class Coverage(EvalMetric):
         wgt:np.ndarray|None=None, # Weights, shape (event,)
     )->float: # Fraction inside
         "Weighted fraction of truths inside; raises `ShapeError`, `OptionError`"
-        t = targ.reshape(len(targ), -1)
+        t = _as_columns(targ, self.column)
         k = t.shape[1]
-        if not 0 <= self.column < k: raise OptionError(f"column: {self.column}, but there are {k} targets")
         if score.ndim != 2 or score.shape[1] % k or (q := score.shape[1]//k) < 2:
             raise ShapeError(f"predictions of shape {score.shape} for {k} targets: an interval has two ends, and each target as many quantiles")
         if not all(-q <= e < q for e in self.ends): raise OptionError(f"lower, upper: {self.ends}, but each target has {q} quantiles")
@@ -557,7 +568,7 @@ class RegAsProxyPull(RegPull):
         **cols:np.ndarray, # Columns of `needs`, each of shape (event,)
     )->float: # Size of the bias, or width
         "What is judged: lower is better"
-        p, t = (self.proxy_func(a.reshape(len(a), -1), **cols) if i < 1 or self.targ_name is None else a for i, a in enumerate((score, targ)))
+        p, t = (self.proxy_func(_as_columns(a), **cols) if i < 1 or self.targ_name is None else a for i, a in enumerate((score, targ)))
         if (shape := np.shape(p)) != (len(score),): raise ShapeError(f"proxy_func gave shape {shape}, not one number for each of {len(score)} events")
         return super().evaluate(p, t, wgt)
 
@@ -579,10 +590,10 @@ def _winner(fp:FitParams)->tuple[str, float, bool]:
 
 class _Judge(Callback):
     "Base of callbacks that compare validation epochs"
-    stackable, min_delta = True, 0.
+    stackable, min_delta, waited, improved = True, 0., 0, False
     best, best_epoch, best_name = None, 0, "network"
     def on_train_begin(self):
-        self.best, self.best_epoch, self.best_name = None, 0, "network"
+        self.best, self.best_epoch, self.best_name, self.waited, self.improved = None, 0, "network", 0, False
         if self.fp.val_idx is None: raise OptionError(f"{type(self).__name__} compares validation epochs: give fit a val_idx")
     def on_epoch_end(self):
         if self.fp.state == "valid": self.judged(self._improved())
@@ -594,6 +605,14 @@ class _Judge(Callback):
         better = math.isfinite(value) and gain > self.min_delta
         if better: self.best, self.best_epoch, self.best_name = value, self.fp.epoch, name
         return better
+
+    def _patience_over(self, better:bool)->bool:
+        "Count epochs, or cycles if a callback has them, in which nothing improved; are they `patience` many?"
+        self.improved |= better
+        cycles = [c.cycle_ends for c in self.fp.cbs if hasattr(c, "cycle_ends")]
+        if cycles and not any(cycles): return False
+        self.waited, self.improved = 0 if self.improved else self.waited + 1, False
+        return self.waited >= self.patience
 
     def best_weights(self)->dict[str, torch.Tensor]:
         "A copy of the best weights of this epoch: the network's, or those of a candidate"
@@ -639,7 +658,8 @@ class SaveBest(_Judge):
 
 # %% ../../nbs/32_monitor.ipynb #ecf976d2
 class EarlyStopping(_Judge):
-    "Stops a training that has not improved for `patience` epochs; or cycles, if a callback has them (`cycle_ends`)"
+    """Stops a training that has not improved for `patience` epochs; or cycles, if a callback has them (`cycle_ends`).
+    With a `OneCycle` it counts only after the cycle; if that ends the training, it never stops it"""
     order, state_names = 40, ("best", "best_epoch", "best_name", "waited", "improved")
     def __init__(self,
         patience:int, # Validation epochs, or cycles, without improvement after which the training stops
@@ -649,19 +669,11 @@ class EarlyStopping(_Judge):
         if min_delta < 0: raise OptionError(f"min_delta: {min_delta}; give 0 or more")
         self.patience, self.min_delta = patience, min_delta
 
-    def on_train_begin(self):
-        super().on_train_begin()
-        self.waited, self.improved = 0, False
-
     def judged(self,
         better:bool, # Is this epoch the best so far?
     )->None:
         "Stop when patience is over"
-        self.improved |= better
-        cycles = [c.cycle_ends for c in self.fp.cbs if hasattr(c, "cycle_ends")]
-        if cycles and not any(cycles): return
-        self.waited, self.improved = 0 if self.improved else self.waited + 1, False
-        if self.waited >= self.patience: self.fp.stop = True
+        if self._patience_over(better): self.fp.stop = True
 
 # %% ../../nbs/32_monitor.ipynb #099b6ff1
 class EpochSaver(Callback):
@@ -845,19 +857,26 @@ class _Sender:
         if (f := getattr(self.tracker, what, None)) is not None: f(*args)
     def send(self, values:dict[str, float], step:int)->None:
         "Hand on an epoch, and what waits; an error is a warning"
-        if self.failed == 3: return
-        self.waiting.append((values, step))
+        if self.failed < 3: self.waiting.append((values, step)); self._flush(False)
+    def _flush(self, last:bool)->None:
+        "Hand on what waits; of failures in a row the first is told, the third, and the one after which nothing comes"
         try:
             while self.waiting: self.tracker.log_metrics(*self.waiting[0]); self.waiting.pop(0)
             self.failed = 0
-        except Exception as e: self.failed += 1; self.warn(e, "it is left alone from now on" if self.failed == 3 else "it is tried again")
-    def warn(self, e:Exception, then:str)->None:
-        "The first failure in a row, and the last"
-        if self.failed != 2: warnings.warn(f"{type(self.tracker).__name__} failed: {type(e).__name__}: {e}. The training goes on; {then}", stacklevel=2)
+        except Exception as e:
+            self.failed += 1
+            if last: self._warn(e, f"Epochs that it does not have: {', '.join(str(n) for _, n in self.waiting)}")
+            elif self.failed != 2: self._warn(e, f"The training goes on; it is {'tried again' if self.failed == 1 else 'left alone from now on'}")
+    def _warn(self, e:Exception, then:str)->None:
+        "Say what failed"
+        warnings.warn(f"{type(self.tracker).__name__} failed: {type(e).__name__}: {e}. {then}", stacklevel=2)
     def finish(self, error:BaseException|None)->None:
-        "The end; an error is a warning"
-        try: self.tell("finish", error)
-        except Exception as e: self.warn(e, "all else is done")
+        "What still waits, and the end, whatever comes of it; an error is a warning"
+        try:
+            if self.waiting and self.failed < 3: self._flush(True)
+        finally:
+            try: self.tell("finish", error)
+            except Exception as e: self._warn(e, "All else is done")
 
 # %% ../../nbs/32_monitor.ipynb #817a1b1b
 class MetricLogger(Callback):

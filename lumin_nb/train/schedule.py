@@ -354,8 +354,9 @@ class WarmUp(Schedule):
 
 # %% ../../nbs/33_schedule.ipynb #66bcd2e9
 class ReduceOnPlateau(Schedule, _Judge):
-    "Learning rate times `factor` whenever validation has not improved for `patience` epochs, or cycles"
-    order, factor, state_names = 25, True, (*Schedule.state_names, "best", "best_epoch", "best_name", "scale", "bad", "fresh")
+    """Learning rate times `factor` whenever validation has not improved for `patience` epochs, or cycles.
+    With a `OneCycle` it counts only after the cycle; if that ends the training, it never reduces"""
+    order, factor, state_names = 25, True, (*Schedule.state_names, "best", "best_epoch", "best_name", "scale", "waited", "improved")
     def __init__(self,
         factor:float=.1, # What each reduction multiplies by
         patience:int=3, # Epochs (cycles) without improvement after which it happens
@@ -367,7 +368,7 @@ class ReduceOnPlateau(Schedule, _Judge):
 
     def on_train_begin(self):
         Schedule.on_train_begin(self); _Judge.on_train_begin(self)
-        self.scale, self.bad, self.fresh = 1., 0, False
+        self.scale = 1.
         if (clock := _clock(self.fp.cbs)) is not None: clock._must_end("ReduceOnPlateau")
 
     def at(self, n:int, lr:float=1., mom:float|None=None)->tuple[float, float|None]: return max(lr*self.scale, min(self.min_lr, lr)), mom
@@ -376,10 +377,7 @@ class ReduceOnPlateau(Schedule, _Judge):
         better:bool, # Is this epoch the best so far?
     )->None:
         "Reduce when patience is over"
-        self.fresh, cyclic = self.fresh or better, [c.cycle_ends for c in self.fp.cbs if hasattr(c, "cycle_ends")]
-        if cyclic and not any(cyclic): return
-        self.bad, self.fresh = 0 if self.fresh else self.bad + 1, False
-        if self.bad >= self.patience: self.scale, self.bad = self.scale*self.by, 0
+        if self._patience_over(better): self.scale, self.waited = self.scale*self.by, 0
 
 # %% ../../nbs/33_schedule.ipynb #107b68c3
 class CycleStep(OneCycle, _Judge):
@@ -603,7 +601,7 @@ class _Average(Callback):
         w = {k: v.clone() for k, v in self.model.weights_with_bn(avg, self.bn_folds).items()} if self.bn_folds else {k: v.clone() for k, v in avg.items()}
         loss, raw = self.model.valid_pass(w)
         m = self.fp.main_metric
-        return Candidate(loss, None if m is None else m.score_preds(raw), w)
+        return Candidate(loss, None if m is None else m.score_preds(raw) if math.isfinite(loss) else math.nan, w)
 
     def on_epoch_end(self):
         if self.fp.state == "valid" and self.avg is not None: self.fp.candidates[self.name] = self._judge(self.avg)
