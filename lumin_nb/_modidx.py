@@ -993,6 +993,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'lumin_nb.nn.stack.StackedDropout._noise': ('stack.html#stackeddropout._noise', 'lumin_nb/nn/stack.py'),
                                    'lumin_nb.nn.stack.StackedDropout.forward': ( 'stack.html#stackeddropout.forward',
                                                                                  'lumin_nb/nn/stack.py'),
+                                   'lumin_nb.nn.stack.StackedDropout.why_not': ( 'stack.html#stackeddropout.why_not',
+                                                                                 'lumin_nb/nn/stack.py'),
                                    'lumin_nb.nn.stack.StackedEmbedding': ('stack.html#stackedembedding', 'lumin_nb/nn/stack.py'),
                                    'lumin_nb.nn.stack.StackedEmbedding.forward': ( 'stack.html#stackedembedding.forward',
                                                                                    'lumin_nb/nn/stack.py'),
