@@ -1168,6 +1168,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'lumin_nb.state._pack_dict': ('state.html#_pack_dict', 'lumin_nb/state.py'),
                                 'lumin_nb.state._pack_list': ('state.html#_pack_list', 'lumin_nb/state.py'),
                                 'lumin_nb.state._raw': ('state.html#_raw', 'lumin_nb/state.py'),
+                                'lumin_nb.state._short': ('state.html#_short', 'lumin_nb/state.py'),
                                 'lumin_nb.state._tensor_parts': ('state.html#_tensor_parts', 'lumin_nb/state.py'),
                                 'lumin_nb.state._unpack_any': ('state.html#_unpack_any', 'lumin_nb/state.py'),
                                 'lumin_nb.state._write_tensors': ('state.html#_write_tensors', 'lumin_nb/state.py'),
