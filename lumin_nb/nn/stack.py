@@ -117,7 +117,7 @@ class StackedLayerNorm(StackedLayer):
         if self.weight is None: return y
         return y*wide(self.weight) if self.bias is None else torch.addcmul(wide(self.bias), y, wide(self.weight))
 
-
+# %% ../../nbs/27_stack.ipynb #8a014de7
 class StackedSelectCols(StackedLayer):
     "Choices of columns side by side: each model keeps its own"
     def forward(self,
