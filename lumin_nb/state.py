@@ -26,6 +26,11 @@ def _at(where:str, key:Any)->str:
     if isinstance(key, str) and key.isidentifier(): return f"{where}.{key}" if where else key
     return f"{where}[{key!r}]"
 
+def _short(x:int, where:str)->int:
+    "A whole number that JSON can write: Python itself limits how many digits it turns into text"
+    if x.bit_length() > 14_000: raise DataError(f"{where}: a whole number of {x.bit_length()} bits cannot be stored; it may have 14000")
+    return x
+
 def _float(x:float)->Any:
     "A number as JSON; what JSON has no spelling for, by its bits"
     return x if x - x == 0 else {"$float": struct.pack(">d", x).hex()}
@@ -73,6 +78,7 @@ def _pack_dict(self, x:Mapping, where:str)->dict:
     "A dictionary with any scalars as keys, its order kept"
     if all(type(k) is str and not k.startswith("$") for k in x): return {k: self.pack(v, _at(where, k)) for k, v in x.items()}
     for k in x:
+        if type(k) is int: _short(k, f"{where or 'state'}, a key")
         if not isinstance(k, (str, int, float, type(None), np.generic)):
             raise DataError(f"{where or 'state'}: {k!r} is no key that can be stored; text, numbers and None are")
     return {"$dict": [[self.pack(k, f"{where}, key {k!r}"), self.pack(v, _at(where, k))] for k, v in x.items()]}
@@ -88,13 +94,15 @@ def _pack_list(self, x:list, where:str)->Any:
 def _pack_any(self, x:Any, where:str)->Any:
     "Anything that can be stored"
     t = type(x)
-    if x is None or t in (bool, int, str): return x
+    if t is int: return _short(x, where or "state")
+    if x is None or t in (bool, str): return x
     if t is float: return _float(x)
     if isinstance(x, (np.ndarray, Tensor)): return self.leaf(x, where or "state")
     if isinstance(x, np.generic) and not x.dtype.hasobject and not x.dtype.names:
         a = np.asarray(x)
         return {"$scalar": a.tobytes().hex(), "dtype": a.dtype.str}
-    if isinstance(x, PurePath): return {"$path": str(x)}
+    if isinstance(x, Path): return {"$path": str(x)}
+    if type(x) is type(PurePath()): return {"$path": str(x), "pure": True}  # Of another system's kind it would come back as another path
     if t is bytes: return {"$bytes": x.hex()}
     if t is complex: return {"$complex": [_float(x.real), _float(x.imag)]}
     if t in (dict, OrderedDict, list, tuple):
@@ -160,7 +168,7 @@ def _unpack_any(self, v:Any)->Any:
     if tag == "$float": return struct.unpack(">d", bytes.fromhex(x))[0]
     if tag == "$complex": return complex(*map(self.unpack, x))
     if tag == "$bytes": return bytes.fromhex(x)
-    if tag == "$path": return Path(x)
+    if tag == "$path": return PurePath(x) if v.get("pure") else Path(x)
     if tag == "$scalar": return _from_bytes(bytes.fromhex(x), v["dtype"], ())[()]
     raise KeyError(tag)
 

@@ -73,6 +73,9 @@ class StackedEmbedding(StackedLayer):
     )->Float[Tensor,"model *event out"]: # Their vectors
         "One look-up in one long table"
         n_models, n = self.weight.shape[:2]
+        if codes.device.type == "cpu" and codes.numel():  # The table of the next one is no answer
+            lo, hi = codes.aminmax()
+            if lo < 0 or hi >= n: raise IndexError(f"embedding: codes run from 0 to {n-1}, got {lo} to {hi}")
         first = n*torch.arange(n_models, device=codes.device).view(-1, *[1]*(codes.dim()-1))
         return F.embedding(codes + first, self.weight.flatten(0, 1))
 
@@ -97,8 +100,9 @@ class StackedPReLU(StackedLayer):
     def forward(self,
         x:Float[Tensor,"model *event feat"] # Inputs of each
     )->Float[Tensor,"model *event feat"]: # Negative ones times the slope
-        "Scale what is negative"
-        return torch.where(x >= 0, x, x*self.weight.view(len(x), *[1]*(x.dim()-2), -1))
+        "Scale what is negative; slopes belong to axis 1 of what each would see, as in torch"
+        shape = (1, -1, *[1]*(x.dim()-3)) if x.dim() > 2 else (-1,)
+        return torch.where(x > 0, x, x*self.weight.view(len(x), *shape))
 
 class StackedLayerNorm(StackedLayer):
     "Norms of each event's features side by side"
@@ -113,7 +117,7 @@ class StackedLayerNorm(StackedLayer):
         if self.weight is None: return y
         return y*wide(self.weight) if self.bias is None else torch.addcmul(wide(self.bias), y, wide(self.weight))
 
-
+# %% ../../nbs/27_stack.ipynb #8a014de7
 class StackedSelectCols(StackedLayer):
     "Choices of columns side by side: each model keeps its own"
     def forward(self,
@@ -126,6 +130,8 @@ class StackedSelectCols(StackedLayer):
 class StackedDropout(StackedLayer):
     "Dropout side by side; `rngs` are the generators of the models"
     rngs:Sequence[torch.Generator]|None = None
+    @classmethod
+    def why_not(cls, layer:nn.Module)->str|None: return "dropout of everything" if layer.p >= 1 else None
     def _noise(self, x:Tensor, p:float)->Tensor:
         "1 where a value is kept, drawn model by model"
         noise = torch.empty(x.shape, dtype=x.dtype, device=x.device)
@@ -188,7 +194,10 @@ def _differs(m:nn.Module, other:nn.Module)->str|None:
         a, b = ({n: None if t is None else tuple(t.shape) for n, t in getattr(o, k).items()} for o in (m, other))
         if a != b: return f"{type(m).__name__} of different sizes: {a} and {b}"
     if m._modules.keys() != other._modules.keys(): return f"{type(m).__name__} with different parts"
-    return None
+    if type(m) not in STACKED: return None
+    a, b = ({k: v for k, v in vars(o).items() if k[0] != "_" and k != "training"} for o in (m, other))
+    odd = next((k for k in a | b if k not in a or k not in b or not _same(a[k], b[k])), None)
+    return f"{type(m).__name__}: models differ in '{odd}'" if odd else None
 
 # %% ../../nbs/27_stack.ipynb #5bf67bff
 def why_not(

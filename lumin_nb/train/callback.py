@@ -77,6 +77,7 @@ def _plain(v:Any)->Any:
     "A setting as numbers, text and lists; of anything else only the class"
     if isinstance(v, np.generic): v = v.item()
     if isinstance(v, np.ndarray) and v.dtype.kind in "biufU" and v.size <= 1000: v = v.tolist()
+    if isinstance(v, float) and v != v: return "nan"  # Which equals itself, so that a training with it can be resumed
     if v is None or isinstance(v, (bool, int, float, str)): return v
     if isinstance(v, (list, tuple)): return [_plain(a) for a in v]
     if isinstance(v, dict): return {str(k): _plain(a) for k, a in v.items()}

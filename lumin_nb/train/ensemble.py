@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import ModuleType
 from typing import Any
 
@@ -82,7 +82,7 @@ def _read_json(path:Path, kind:str, keys:Sequence[str])->dict[str, Any]:
 
 def _sibling(path:Path, name:Any)->Path:
     "A file in the same folder; a name that leads elsewhere is refused"
-    if not isinstance(name, str) or Path(name).name != name:
+    if not isinstance(name, str) or name in ("", "..") or any(p(name).name != name for p in (PurePosixPath, PureWindowsPath)):
         raise FoldFileError(f"{path} names {name!r} where a file of its own folder belongs")
     return path.parent/name
 

@@ -320,17 +320,28 @@ def _changed_loss(self:Model, fp:FitParams, call:Caller)->None:
         if (fp.loss_val is not was[0] or fp.loss_val._version != was[1]) and not (cb is None or cb.changes_loss or cb.owns_loss): fp.run.silent.add(cb)
 
 # %% ../../nbs/31_model.ipynb #61b4cc31
+@contextmanager
+def _evaluating(*nets:nn.Module)->Iterator[list[tuple[nn.Module, bool]]]:
+    "Networks in evaluation mode, and every part back in its own mode afterwards; gives the parts with these modes"
+    modes = [(m, m.training) for net in nets for m in net.modules()]
+    try:
+        for net in nets: net.eval()
+        yield modes
+    finally:
+        for m, on in modes: m.training = on
+
 @patch
 @contextmanager
 def _aside(self:Model, weights:Mapping[str, Tensor]|None, train:bool)->Iterator[Caller]:
     "Room for a pass beside the training: other weights, no gradients, generators and `fit_params` put back; gives what prepares data"
     fp = self.fit_params
     if fp is None or fp.run is None: raise OptionError("valid_pass and weights_with_bn are for callbacks: there is no training at the moment")
-    kept = {k: getattr(fp, k) for k in ("state", "fold_idx", "by", "batch", "x", "y", "w", "y_pred", "loss_val", "loss_wgt", "mean_wgt", "aside")}
-    own, modes, loss_mode = None if weights is None else self.get_weights(), [(m, m.training) for m in self.model.modules()], self.model.training
-    still = [m for m, t in modes if isinstance(m, _BatchNorm) and not t] if self.model.training else fp.run.still
+    kept = {k: getattr(fp, k) for k in ("state", "fold_idx", "by", "batch", "x", "y", "w", "y_pred", "loss_func", "loss_val", "loss_wgt", "mean_wgt", "aside")}
+    own, training = None if weights is None else self.get_weights(), self.model.training
+    loss = [fp.loss_func] if isinstance(fp.loss_func, nn.Module) else []
     try:
-        with torch.no_grad(), seeded(child_seed(fp.seed, "aside", fp.epoch)):
+        with _evaluating(self.model, *loss) as modes, torch.no_grad(), seeded(child_seed(fp.seed, "aside", fp.epoch)):
+            still = [m for m, t in modes if isinstance(m, _BatchNorm) and not t] if training else fp.run.still
             if weights is not None: self.set_weights(weights)
             (fp.state, fp.mean_wgt), fp.aside = ("train", fp.run.trn_wgt) if train else ("valid", fp.run.val_wgt), True
             self._mode(fp, train)
@@ -338,8 +349,6 @@ def _aside(self:Model, weights:Mapping[str, Tensor]|None, train:bool)->Iterator[
             yield Caller([c for c in fp.cbs if c.prepares])
     finally:
         if own is not None: self.set_weights(own)
-        self._mode(fp, loss_mode)
-        for m, t in modes: m.training = t
         for k, v in kept.items(): setattr(fp, k, v)
 
 @patch
@@ -451,10 +460,16 @@ def _mean_wgt(fy:FoldYielder, idxs:Sequence[int], use:bool)->float|Tensor:
     "Mean event weight of some folds, of several weights per event that of each, shape (n_weights,); raises `DataError` if one is not positive"
     if not use or "weights" not in fy.columns() or not len(idxs): return 1.
     w = np.concatenate([fy._goals(i, None)["weights"] for i in idxs]).astype(float)  # The weights that folds yield
-    for i in range(w.shape[1]):
-        if (total := w[:, i].sum()) <= 1e-9*np.abs(w[:, i]).sum():
+    return _mean_of(w, fy.name, f" of folds {list(idxs)}")
+
+def _mean_of(w:np.ndarray, where:str, of:str="")->float|Tensor:
+    "Mean of weights, of several per event that of each, shape (n_weights,); raises `DataError` unless all sums are positive and finite"
+    w = np.asarray(w, float).reshape(len(w), math.prod(w.shape[1:]))
+    with np.errstate(invalid="ignore"): sums = w.sum(0), np.abs(w).sum(0)
+    for i, (t, a) in enumerate(zip(*sums)):
+        if not (np.isfinite(a) and t > 1e-9*a):  # Weights that cancel up to rounding have a sum that says nothing
             which = f"column {i} of the weights" if w.shape[1] > 1 else "the weights"
-            raise DataError(f"{fy.name}: {which} of folds {list(idxs)} sum to {total:.3g}; a positive sum is needed")
+            raise DataError(f"{where}: {which}{of} sum to {t:.3g}; a positive, finite sum is needed")
     return float(w.mean()) if w.shape[1] == 1 else torch.from_numpy(w.mean(0)).float()
 
 @patch
@@ -722,21 +737,18 @@ def evaluate(
     self:Model,
     inputs:np.ndarray|pd.DataFrame|tuple, # Inputs, shape (event, feat), or a tuple of what has events along its first axis
     targets:np.ndarray, # Targets, shape (event,) or (event, targ)
-    weights:np.ndarray|None=None, # Event weights, shape (event,) or (event, 1)
+    weights:np.ndarray|None=None, # Event weights, shape (event,) or (event, n_weights)
     bs:int|None=None, # Events per batch; None chooses. A loss of a whole batch is computed for all at once
 )->float: # sum(w loss)/sum(w) over all events
     "Mean loss of events, in evaluation mode and without gradients"
-    inputs, was = self._as_inputs(inputs), (self.model.training, self.loss.training)
-    bs = None if getattr(self.loss, "per_batch", False) else bs or self._auto_bs(inputs)
-    _batch_size(bs)
+    _batch_size(bs, "a choice")
+    inputs = self._as_inputs(inputs)
+    bs = None if getattr(self.loss, "per_batch", False) else self._auto_bs(inputs) if bs is None else bs
     by = BatchYielder(inputs, bs and int(bs), self.objective, targets, weights, shuffle=False, drop_last=False, device=self.device)
     self._check_inputs(by.inputs, "evaluate")
     if (bad := self._bad_targets(by.targets, "evaluate")) is not None: raise bad
-    norm, n = float(by.n_events if weights is None else np.sum(weights)), by.n_events
-    if not norm > 0: raise DataError(f"weights sum to {norm:.3g}; a positive sum is needed")
-    self.model.eval(); self.loss.eval()
-    try: return sum(float(_batch_loss(self.loss, self.model(x), y, w, norm/n))*len(y) for x, y, w in by)/n
-    finally: self.model.train(was[0]); self.loss.train(was[1])
+    mean = 1. if weights is None else _mean_of(by.weights, "evaluate")
+    with _evaluating(self.model, self.loss): return sum(float(_batch_loss(self.loss, self.model(x), y, w, mean))*len(y) for x, y, w in by)/by.n_events
 
 # %% ../../nbs/31_model.ipynb #77694b9a
 @patch
@@ -785,14 +797,12 @@ def _first(x:Any, n:int)->Any:
 @torch.no_grad()
 def _event_bytes(self:Model, x:Any)->float:
     "Memory that the network needs per event, if nothing were freed"
-    was, out = self.model.training, []
-    self.model.eval()
-    try:
+    out = []
+    with _evaluating(self.model):
         for n in (8, 64):
             batch = next(iter(BatchYielder(_first(x, n), None, self.objective, shuffle=False, device=self.device)))[0]
             with _Bytes() as count: self.model(batch)
             out.append(count.n)
-    finally: self.model.train(was)
     return max((out[1] - out[0])/56, 1.)
 
 @patch
@@ -814,12 +824,11 @@ def _predict_array(self:Model, x:np.ndarray|tuple, pred_cb:PredHandler, cbs:list
     _batch_size(bs, "a choice")
     bs = self._auto_bs(x) if bs is None else int(bs)
     by = BatchYielder(x, bs, self.objective, shuffle=False, drop_last=False, device=self.device, bulk_move=_n_bytes(x) < 2**30)
-    fp, was_training = FitParams(self, self.model, state="test", cbs=cbs, fy=fy, bs=bs or 0, by=by), self.model.training
+    fp = FitParams(self, self.model, state="test", cbs=cbs, fy=fy, bs=bs or 0, by=by)
     try:
         self.fit_params = fp
         for c in cbs: c.model = self
-        self.model.eval()
-        with torch.set_grad_enabled(any(c.needs_grad for c in cbs)):
+        with _evaluating(self.model), torch.set_grad_enabled(any(c.needs_grad for c in cbs)):
             call("on_pred_begin")
             for fp.batch, (fp.x, fp.y, fp.w) in enumerate(fp.by):
                 call("on_batch_begin")
@@ -827,7 +836,7 @@ def _predict_array(self:Model, x:np.ndarray|tuple, pred_cb:PredHandler, cbs:list
                 call("on_forwards_end"); call("on_batch_end")
             call("on_pred_end")
         return pred_cb.get_preds()
-    finally: self.fit_params = outer; self.model.train(was_training)
+    finally: self.fit_params = outer
 
 # %% ../../nbs/31_model.ipynb #fd27191f
 @patch
@@ -927,7 +936,8 @@ def _read_model(name:str|Path)->tuple[dict[str, Tensor], str]:
     try:
         with safe_open(path, "pt") as f: meta, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
     except (SafetensorError, OSError) as e: raise FoldFileError(f"{path} is not a saved model, or is damaged ({e})") from e
-    if "builder" not in meta: raise FoldFileError(f"{path} holds tensors but no recipe: lumin_nb did not write it")
+    if meta.get("format") != "lumin_nb model" or "builder" not in meta: raise FoldFileError(f"{path} is no model of lumin_nb: no recipe of its kind is in it")
+    if (v := meta.get("version")) != "1": raise FoldFileError(f"{path} was written by a newer lumin_nb (version {v} of the format, this one reads 1)")
     return tensors, meta["builder"]
 
 # %% ../../nbs/31_model.ipynb #1ea8d8b7

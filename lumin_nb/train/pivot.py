@@ -21,7 +21,7 @@ from ..nn.builder import ModelBuilder
 from ..nn.loss import WeightedBCE, WeightedCCE, WeightedMSE
 from ..ragged import Ragged
 from .callback import Callback
-from .model import Model, _batch_loss
+from .model import Model, _batch_loss, _evaluating
 from .monitor import EvalMetric, _Judge
 
 # %% ../../nbs/39_pivot.ipynb #31d47745
@@ -316,11 +316,8 @@ def _check(self:PivotTraining)->None:
 def _say(self:PivotTraining, inputs:Any, z:np.ndarray, targ:np.ndarray, wgt:np.ndarray|None)->dict[str, Any]:
     "What the main network says about a fold, now; it changes nothing in it"
     m, sel, use = self.model, self._pick(targ), self.fp.run.by_args["use_weights"]
-    by, was_training = BatchYielder(inputs, 8192, m.objective, targ, shuffle=False, drop_last=False, device=m.device), m.model.training
-    m.model.eval()
-    try:
-        with torch.no_grad(): out = to_np(torch.cat([self._output(m.model(x)) for x, _, _ in by]))
-    finally: m.model.train(was_training)
+    by = BatchYielder(inputs, 8192, m.objective, targ, shuffle=False, drop_last=False, device=m.device)
+    with _evaluating(m.model), torch.no_grad(): out = to_np(torch.cat([self._output(m.model(x)) for x, _, _ in by]))
     return {"inputs": out[sel], "targets": z[sel], "weights": wgt[sel] if use and wgt is not None else None}
 
 # %% ../../nbs/39_pivot.ipynb #1f050fd4
