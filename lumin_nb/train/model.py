@@ -446,7 +446,7 @@ def _check_inputs(self:Model, x:Any, where:str|None=None)->None:
 def _check_parts(self:Model, x:Any)->None:
     "Each part of the inputs"
     head = self.model.head
-    if isinstance(x, tuple):
+    if isinstance(x, tuple) and not getattr(head, "takes_objects", False): # A head over objects knows which of them must be finite
         if type(head).check_inputs is AbsHead.check_inputs:
             raise ShapeError(f"inputs: {type(head).__name__} takes flat inputs (event, feat), but there are {len(x)} parts. Read the file with "
                              "yield_matrix=False or ragged=False, or take a head with a check_inputs of its own")
@@ -753,8 +753,9 @@ def evaluate(
 # %% ../../nbs/31_model.ipynb #77694b9a
 @patch
 def _as_inputs(self:Model, x:Any)->np.ndarray|tuple:
-    "Inputs as float32 (event, feat), or a tuple of which that is the first; missing values are refused"
+    "Inputs as float32 (event, feat), or a tuple of which that is the first; missing values are refused, unless the head knows what they mean"
     if isinstance(x, list) and getattr(x[0] if x else None, "ndim", 0) > 1: x = tuple(x)
+    if isinstance(x, Ragged): x = np.empty((len(x), 0), np.float32), x # Objects alone
     flat, *rest = x if isinstance(x, tuple) else (x,)
     flat = self._as_flat(flat)
     x = (flat, *(a if isinstance(a, Ragged) else to_np(a) for a in rest)) if rest else flat
