@@ -857,6 +857,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'lumin_nb.nn.builder._opt_recipe': ('builder.html#_opt_recipe', 'lumin_nb/nn/builder.py'),
                                      'lumin_nb.nn.builder._param_groups': ('builder.html#_param_groups', 'lumin_nb/nn/builder.py'),
                                      'lumin_nb.nn.builder._read_saved': ('builder.html#_read_saved', 'lumin_nb/nn/builder.py'),
+                                     'lumin_nb.nn.builder._same_quantiles': ('builder.html#_same_quantiles', 'lumin_nb/nn/builder.py'),
                                      'lumin_nb.nn.builder.make_opt': ('builder.html#make_opt', 'lumin_nb/nn/builder.py')},
             'lumin_nb.nn.head': { 'lumin_nb.nn.head.AbsHead': ('head.html#abshead', 'lumin_nb/nn/head.py'),
                                   'lumin_nb.nn.head.AbsHead.__init__': ('head.html#abshead.__init__', 'lumin_nb/nn/head.py'),
