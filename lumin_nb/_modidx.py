@@ -1973,6 +1973,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'lumin_nb.train.recipe._factor': ('recipe.html#_factor', 'lumin_nb/train/recipe.py'),
                                        'lumin_nb.train.recipe._flat': ('recipe.html#_flat', 'lumin_nb/train/recipe.py'),
                                        'lumin_nb.train.recipe._input_pipe': ('recipe.html#_input_pipe', 'lumin_nb/train/recipe.py'),
+                                       'lumin_nb.train.recipe._keeps_wgt': ('recipe.html#_keeps_wgt', 'lumin_nb/train/recipe.py'),
                                        'lumin_nb.train.recipe._lsuv_layers': ('recipe.html#_lsuv_layers', 'lumin_nb/train/recipe.py'),
                                        'lumin_nb.train.recipe._measuring': ('recipe.html#_measuring', 'lumin_nb/train/recipe.py'),
                                        'lumin_nb.train.recipe._output': ('recipe.html#_output', 'lumin_nb/train/recipe.py'),
