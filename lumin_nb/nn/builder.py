@@ -50,6 +50,7 @@ def _opt_recipe(opt_args:Mapping[str,Any])->tuple[Callable, dict[str,Any]]:
     kw = {k: v for k, v in opt_args.items() if k not in _GROUPING}
     groups = opt_args.get("groups") or {}
     decays = kw.get("weight_decay") or any(g.get("weight_decay") for g in groups.values())
+    if decays and not opt_args.get("opt"): kw.setdefault("weight_decay", 0.)  # AdamW's own default is for who asks for AdamW
     opt = kw.pop("opt", None) or ("adamw" if decays else "adam")
     if isinstance(opt, str): opt = OPTS[choose(opt.lower(), OPTS, "opt_args['opt']")]
     base = opt.func if isinstance(opt, partial) else opt
@@ -195,8 +196,8 @@ def _coded(fy:Any)->Any:
 # %% ../../nbs/26_builder.ipynb #f5347edd
 def _read_saved(path:str|Path)->tuple[dict[str,Tensor], str]:
     "Tensors and recipe of a file that `Model.save` wrote"
-    path = Path(path)
-    if not path.suffix: path = path.with_name(path.name + ".safetensors")
+    path = Path(path).expanduser()
+    if path.suffix != ".safetensors": path = path.with_name(path.name + ".safetensors")
     if not path.is_file(): raise FoldFileError(f"{path} does not exist")
     try:
         with safe_open(path, "pt") as f: meta, tensors = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
@@ -324,12 +325,21 @@ def bare(self:ModelBuilder)->ModelBuilder:
 @patch
 def get_loss(self:ModelBuilder)->nn.Module:
     "A loss, called as `loss(pred, targ, wgt)`"
-    if not (isinstance(self.loss, str) and self.loss == "auto"): return as_loss(deepcopy(self.loss))
     tail = getattr(self.tail, "func", self.tail)
+    opts = {k: p.default for k, p in inspect.signature(tail).parameters.items()} | getattr(self.tail, "keywords", {}) | self.model_args["tail"]
+    if not (isinstance(self.loss, str) and self.loss == "auto"): return _same_quantiles(as_loss(deepcopy(self.loss)), tail, opts)
     if (loss := getattr(tail, "default_loss", None)) is None: return lookup_loss(self.objective)()
     if isinstance(loss, str): loss = _OURS[choose(loss, _OURS, f"{tail.__name__}.default_loss")]
-    opts = {k: p.default for k, p in inspect.signature(tail).parameters.items()} | getattr(self.tail, "keywords", {}) | self.model_args["tail"]
     return as_loss(partial(loss, **{k: opts[k] for k in tail.loss_args}))
+
+def _same_quantiles(loss:nn.Module, tail:Any, opts:Mapping[str,Any])->nn.Module:
+    "A loss whose quantiles are those that the tail's outputs are named by"
+    if isinstance(loss, QuantileLoss) and isinstance(tail, type) and issubclass(tail, QuantileReg) and (qs := opts.get("quantiles")) is not None:
+        asked, named = (np.asarray(torch.as_tensor(q).tolist()) for q in (loss.quantiles, list(qs)))
+        if asked.shape != named.shape or not np.allclose(asked, named, rtol=0, atol=1e-6):
+            raise OptionError(f"loss: quantiles {asked.round(6).tolist()}, but the tail's outputs are named by {named.round(6).tolist()}. "
+                              "Give them to the tail alone, which tells its loss")
+    return loss
 
 # %% ../../nbs/26_builder.ipynb #bf9cf8f9
 @patch

@@ -313,9 +313,12 @@ class SignificanceLoss(BatchLoss):
         w = torch.ones_like(targ) if wgt is None else _as_column(wgt, len(targ)).view_as(targ)
         sig, bkg, p = w*targ, w*(1-targ), pred.to(targ.dtype).sigmoid()
         s, b = self.n_sig*(sig*p).sum()/sig.sum(), self.n_bkg*(bkg*p).sum()/bkg.sum()
-        if not ((sig.sum() > 0) & (bkg.sum() > 0) & (s > 0) & (b > 0)):
+        if (sig.sum() <= 0) | (bkg.sum() <= 0):
             raise DataError(f"SignificanceLoss: a batch of {len(targ)} events has no signal or no background (sums of weights {float(sig.sum()):.3g} and "
                             f"{float(bkg.sum()):.3g}). Take larger batches")
+        if (s <= 0) | (b <= 0):  # NaN is for the loop to find
+            raise DataError(f"SignificanceLoss: the selection keeps {float(s):.3g} signal and {float(b):.3g} background events. Negative weights outweigh, or "
+                            "all scores are 0: larger batches, lower learning rate, or pretrain")
         return (1/self.func(s, b)).to(targ.dtype)
 
 # %% ../../nbs/25_loss.ipynb #a6677e27

@@ -40,13 +40,14 @@ def distance_corr(
     x:Tensor, # One quantity of each event, shape (event,) or (event, targ)
     y:Tensor, # Another, shape (event,) or (event, targ)
     wgt:Tensor|None=None, # Event weights, shape (event,) or (event, 1); None for ones
-)->Tensor: # Shape (): 0 if independent, 1 if one is a linear function of the other
+)->Tensor: # Shape (): 0 if independent, 1 if one is a linear function of the other; with negative weights it may exceed that
     "Squared distance correlation (arXiv:2001.05310), differentiable, in time and memory that grow as events squared; raises `ShapeError`, `DataError`"
     if not len(x) or len(y) != len(x) or (wgt is not None and wgt.numel() != len(x)):
         also = "" if wgt is None else f", weights {tuple(wgt.shape)}"
         raise ShapeError(f"distance_corr: {len(x)} events of x, {len(y)} of y{also}; give as many, one or more")
     p = x.new_full((len(x),), 1/len(x)) if wgt is None else wgt.reshape(-1).to(x.dtype)
     if wgt is not None and not (total := p.sum()) > 0: raise DataError(f"distance_corr: weights sum to {float(total):.3g}; a positive sum is needed")
+    if wgt is not None: x, y, p = x[p != 0], y[p != 0], p[p != 0]  # Wherever they lie, they must not set the unit of distance
     p, a, b = p/p.sum(), _distances(x), _distances(y)
     norm = _dcov(a, a, p)*_dcov(b, b, p)
     varies = norm > 1e-10
@@ -79,13 +80,14 @@ def dependence(
     x:np.ndarray, # One quantity of each event, such as a score, shape (event,)
     y:np.ndarray, # Another, such as a nuisance, shape (event,)
     wgt:np.ndarray|None=None, # Event weights, shape (event,); None for ones
-)->float: # 0 if independent, 1 if one is a linear function of the other
+)->float: # 0 if independent, 1 if one is a linear function of the other; with negative weights it may exceed that
     "Squared distance correlation of two columns, exact, for samples of any size; raises `ShapeError`, `DataError`"
     x, y = (to_np(v).astype(float).reshape(-1) for v in (x, y))
     w = np.ones(len(x)) if wgt is None else to_np(wgt).astype(float).reshape(-1)
     if not len(x) == len(y) == len(w) > 0: raise ShapeError(f"dependence: {len(x)} events of x, {len(y)} of y, {len(w)} weights; give as many, one or more")
     if not np.isfinite([x, y, w]).all(): raise DataError("dependence: values or weights are NaN or infinite")
     if not w.sum() > 0: raise DataError(f"dependence: weights sum to {w.sum():.3g}; a positive sum is needed")
+    x, y, w = x[w != 0], y[w != 0], w[w != 0]  # Wherever they lie, they must not set the unit of distance
     p = w/w.sum()
     x, y = ((v - p@v)/(np.abs(v - p@v).max() or 1.) for v in (x, y))
     dist = {0: _mean_dist(x, p), 1: _mean_dist(y, p)}
@@ -107,13 +109,15 @@ class _Nuisance(Callback):
         fp, who = self.fp, type(self).__name__
         self._have = fp.fy.columns()
         need(self.feats, [*self._have, *fp.fy.input_feats], fp.fy.name, "column")
-        if len(self.only_class) and self.model.objective not in ("binary", "multiclass"):
-            raise OptionError(f"{who}: only_class chooses among the classes of a 'binary' or 'multiclass' model, this is '{self.model.objective}'")
+        _check_classes(who, self.only_class, self.model)
         if late := [type(c).__name__ for c in fp.cbs if c.owns_loss]:
             raise OptionError(f"{who} adds to the loss of the loop, but {late[0]} sets one of its own, and what was added would be lost")
+        chosen = 0
         for i in dict.fromkeys([*fp.trn_idxs, *([] if fp.val_idx is None else [fp.val_idx])]):
             z = self._column(i)[self._pick(fp.fy._goals(i, None)["targets"])]
             if n := (~np.isfinite(z)).any(1).sum(): raise DataError(f"{fp.fy.name}, fold {i}: {', '.join(self.feats)} NaN or infinite in {n} chosen events")
+            chosen += len(z)
+        if not chosen: raise DataError(f"{who}: {fp.fy.name} has no event of only_class {self.only_class.tolist()}")
 
     def on_fold_begin(self):
         by = self.fp.by
@@ -129,6 +133,15 @@ class _Nuisance(Callback):
         self.fp.x = x[0] if len(x) == 1 else tuple(x)
 
 # %% ../../nbs/39_pivot.ipynb #6b28b190
+def _check_classes(who:str, classes:np.ndarray, model:Model)->None:
+    "Classes that are chosen are among those of the model"
+    if not len(classes): return
+    if model.objective not in ("binary", "multiclass"):
+        raise OptionError(f"{who}: only_class chooses among the classes of a 'binary' or 'multiclass' model, this is '{model.objective}'")
+    n = 2 if model.objective == "binary" else model.n_out
+    if odd := [c for c in classes.tolist() if c not in range(n)]:
+        raise OptionError(f"{who}: only_class {odd[0]!r}; the model has the classes 0 to {n-1}")
+
 @patch
 def _column(self:_Nuisance, i:int)->np.ndarray:
     "The columns of a fold, or features among its inputs, shape (event, targ)"
@@ -173,6 +186,7 @@ class DisCo(_Nuisance):
         self._ask(nuis_feat, only_class, out)
         self.coef, self.n_max = coef, n_max
         if n_max < 2: raise OptionError(f"n_max: {n_max} events; give 2 or more")
+        if not 0 <= coef < np.inf: raise OptionError(f"DisCo: coef {coef}; give a finite number, 0 or more")
 
     def on_train_begin(self):
         super().on_train_begin()
@@ -205,23 +219,29 @@ def _price(self:DisCo)->tuple[Tensor, int]:
 class DistCorr(EvalMetric):
     "Squared distance correlation of prediction and a column of the file; of several outputs the largest"
     def __init__(self,
-        nuis_feat:str, # Column of the file
+        nuis_feat:str, # Column of the file, or feature
         only_class:int|Sequence[int]|None=None, # Only events of this class; None for all
         name:str="dCorr²", # Name in logs and results
         wgt_name:str|None=None, # Column of weights to use; None: those of the training
         main_metric:bool=False, # May it decide which epoch is best?
     ):
-        super().__init__(name=name, lower_is_better=True, wgt_name=wgt_name, main_metric=main_metric)
-        self.nuis_feat, self.only_class = nuis_feat, np.atleast_1d([] if only_class is None else only_class)
+        super().__init__(name=name, lower_is_better=True, wgt_name=wgt_name, main_metric=main_metric, needs=nuis_feat)
+        self.only_class = np.atleast_1d([] if only_class is None else only_class)
+
+    def on_train_begin(self):
+        super().on_train_begin()
+        _check_classes("DistCorr", self.only_class, self.model)
 
     def evaluate(self,
         score:np.ndarray, # Predictions, shape (event,) or (event, targ)
         targ:np.ndarray, # Targets, shape (event,) or (event, targ)
         wgt:np.ndarray|None, # Weights, shape (event,)
-    )->float: # 0 if independent, to 1
+        /, **cols:np.ndarray, # The nuisance by its name, shape (event,)
+    )->float: # 0 if independent, to 1; with negative weights it may exceed it
         "Dependence of the chosen events' predictions on the nuisance"
-        z = self.fp.fy.get_column(self.nuis_feat, fold_idx=self.fp.val_idx)
-        sel = np.isin(targ.reshape(len(targ), -1)[:, 0], self.only_class) if len(self.only_class) else np.ones(len(z), bool)
+        z, = cols.values()
+        cls = np.rint(targ.reshape(len(targ), -1)[:, 0])  # Smoothed labels are labels, too
+        sel = np.isin(cls, self.only_class) if len(self.only_class) else np.ones(len(z), bool)
         w = None if wgt is None else wgt[sel]
         return max(dependence(s, z[sel], w) for s in score.reshape(len(score), -1)[sel].T)
 
@@ -275,6 +295,7 @@ class PivotTraining(_Nuisance):
                  "adv_steps": (adv_steps, 1)}
         for name, (n, low) in least.items():
             if n < low: raise OptionError(f"{name}: {n}; give {low} or more")
+        if not 0 <= adv_coef < np.inf: raise OptionError(f"adv_coef: {adv_coef}; give a finite number, 0 or more")
         self.n_pretrain, self.coef, self.builder = (n_pretrain_main, n_pretrain_adv), adv_coef, adv_model_builder
         self.freq, self.steps, self.on = adv_update_freq, adv_steps, choose(adv_update_on, ("batch", "fold", "epoch"), "adv_update_on")
         self.partials = (main_pretrain_cb_partials, adv_pretrain_cb_partials, adv_train_cb_partials)
@@ -303,7 +324,9 @@ def _check_judges(self:PivotTraining)->None:
 @patch
 def _check(self:PivotTraining)->None:
     "The adversary fits the output, and the columns fit its objective"
-    n, have = (self.model.tail.n_out if self.out == "pred" else self.model.tail.get_out_size()), len(self.builder.cont_feats)
+    have = len(self.builder.cont_feats)
+    t = self.model.tail  # Each target may have several outputs: quantiles, a mean and a sigma
+    n = len(t.pred_names([str(i) for i in range(t.n_out)])) if self.out == "pred" else t.get_out_size()
     if n != have: raise ShapeError(f"adv_model_builder: {have} features ({', '.join(self.builder.cont_feats)}), but the main network has {n} outputs")
     view = self._view = _Outputs(self)
     for i in self.fp.trn_idxs:

@@ -33,6 +33,7 @@ class AbsFoldChange(Callback):
     evals:bool = False # Change the validation fold as well?
     draws:ClassVar[bool] = False # Is it a sample of the events, whose mean weight is only that of the fold on average?
     varies:ClassVar[bool] = True # May it do something else in another epoch?
+    keeps_wgt:ClassVar[bool] = False # Does it leave the weights alone?
 
     def change(self,
         by:BatchYielder, # The fold: put new arrays in the place of `inputs`, `targets` and `weights`
@@ -56,7 +57,7 @@ class AbsFoldChange(Callback):
 # %% ../../nbs/34_recipe.ipynb #0ebb1359
 class TargReplace(AbsFoldChange):
     "Train on other columns of the fold file than its targets"
-    order, evals, varies = -14, True, False
+    order, evals, varies, keeps_wgt = -14, True, False, True
     def __init__(self,
         targ_feats:str|Sequence[str], # Column of the fold file, or several, side by side
     ): self.targ_feats = [targ_feats] if isinstance(targ_feats, str) else list(targ_feats)
@@ -111,6 +112,7 @@ class AbsWeightData(AbsFoldChange):
         fp = self.fp
         if [c for c in fp.cbs if isinstance(c, AbsWeightData)][-1] is not self: return  # The last one sees what all have done
         cbs = [c for c in fp.cbs if isinstance(c, AbsFoldChange) and not c.draws and c.applies()]
+        while cbs and _keeps_wgt(cbs[-1]): cbs.pop()  # What only changes inputs or labels afterwards has no say in the mean
         if not cbs: return
         key = fp.state, fp.epoch if any(c.varies for c in cbs) else 0
         if key not in self._means: self._means[key] = _changed_mean(fp, cbs, sorted(fp.trn_idxs) if fp.state == "train" else [fp.val_idx])
@@ -120,6 +122,10 @@ class AbsWeightData(AbsFoldChange):
 def _flat(inputs:Any)->Any:
     "The flat part of inputs"
     return inputs[0] if isinstance(inputs, tuple) else inputs
+
+def _keeps_wgt(c:AbsFoldChange)->bool:
+    "Does it leave the weights alone? It is for the class that writes `change` to say so, not for its base"
+    return vars(next(k for k in type(c).__mro__ if "change" in vars(k))).get("keeps_wgt", False)
 
 def _changed_mean(fp:Any, cbs:Sequence[AbsFoldChange], idxs:Sequence[int])->float:
     "Mean event weight of folds after changes"
@@ -215,7 +221,7 @@ def _class_codes(y:np.ndarray, objective:str)->np.ndarray:
 # %% ../../nbs/34_recipe.ipynb #aec6d5b9
 class LabelSmoothing(AbsFoldChange):
     "Soften the labels of training events: 0 becomes c0, and 1 becomes 1 - c1; of classes, a share is spread over all"
-    order, varies = -8, False
+    order, varies, keeps_wgt = -8, False, True
     def __init__(self,
         coefs:float|tuple[float, float]=.1, # c0 and c1, or one number for both; for classes the share that is spread evenly over all
     ):
@@ -292,7 +298,7 @@ def _with_columns(inputs:Any, model:Model, feats:Sequence[str], values:np.ndarra
 # %% ../../nbs/34_recipe.ipynb #5f3d877e
 class ParameterisedTraining(AbsFoldChange):
     "Give background events a parameter that only signal has: values of signal events, or of a list, anew in each epoch"
-    order = -11
+    order, keeps_wgt = -11, True
     def __init__(self,
         param_feat:str|Sequence[str], # Input that is the parameter, or several, which are drawn together
         values:Sequence|np.ndarray|None=None, # Values to draw from, in their units, shape (n_values,) or (n_values, n_params); None: those of signal
