@@ -38,6 +38,11 @@ AXES = {
     "out": "one number that a block of a network hands on",
     "model": "one network of several",
     "step": "one batch, in the order of training",
+    "channel": "one number per place of a sequence, an image or a volume: a colour, a calorimeter's layer",
+    "row": "one row of pixels of an image or a volume",
+    "col": "one column of pixels of an image or a volume",
+    "layer": "one layer of a volume, such as a calorimeter's in depth",
+    "pair": "one pair of objects of an event",
 }
 
 # %% ../nbs/00_core.ipynb #01e859b0

@@ -125,10 +125,10 @@ class FoldYielder:
         cache_mb:float=512, # Folds are kept in memory up to this size [MB]
         yield_matrix:bool=True, # Do the inputs include matrix or tensor, if the file has one?
         matrix_pipe:Any=None, # What scaled the matrix
-        ragged:str|bool|None=None, # Which objects the inputs include, instead of a matrix; None: those of a file with one sort; False: none
-        max_obj:int|None=None, # Objects per event when they are padded; None: as many as the longest event of the files has
+        ragged:str|Sequence[str]|bool|None=None, # Sorts of objects in the inputs, instead of a matrix; None: those of a file with one sort; False: none
+        max_obj:int|Mapping[str, int]|None=None, # Objects per event when padded, or {sort: objects}; None: as many as the longest event has
         jagged:bool=False, # Objects as `Ragged`, not padded?
-        yield_mask:bool|None=None, # Yield which objects exist? None: for padded objects yes, for a matrix no
+        yield_mask:bool|None=None, # Yield which objects exist? None: for padded objects and for a matrix of objects yes, for a tensor no
         join:str="merge", # Several files: 'merge' puts their folds together, 'append' one after the other
         yield_wgt:str|None=None, # Which of several weights folds yield; None: all
     ):
@@ -147,9 +147,10 @@ class FoldYielder:
         "All features of the file, in the order of the columns"
         return [*self.orig_cont_feats, *self.cat_feats]
     @property
-    def max_obj(self)->int|None:
-        "Objects per event when they are padded, the same in all folds; None where there are no objects"
-        return self._longest() if self._max_obj is None and self.ragged is not None else self._max_obj
+    def max_obj(self)->int|dict[str, int]|None:
+        "Objects per event when they are padded, the same in all folds, by name if there are several sorts; None where there are no objects"
+        if self.ragged is None: return None if isinstance(self._max_obj, tuple) else self._max_obj
+        return self._places_of(self.ragged) if isinstance(self.ragged, str) else {name: self._places_of(name) for name in self.ragged}
 
 # %% ../../nbs/11_yielder.ipynb #2e61e2f5
 FoldYielder.augmented, FoldYielder.train_time_aug, FoldYielder.test_time_aug, FoldYielder.aug_mult = False, False, False, 0
@@ -221,27 +222,51 @@ def _find_folds(self:FoldYielder)->None:
 
 # %% ../../nbs/11_yielder.ipynb #2d60c0e4
 @patch
-def _choose_objects(self:FoldYielder, yield_matrix:bool, ragged:str|bool|None, max_obj:int|None, jagged:bool, yield_mask:bool|None)->None:
-    "What comes beside the flat inputs: a matrix, objects, or nothing"
+def _choose_objects(self:FoldYielder, yield_matrix:bool, ragged:Any, max_obj:Any, jagged:bool, yield_mask:bool|None)->None:
+    "What comes beside the flat inputs: a matrix, one sort of objects or several, or nothing"
     self.yield_matrix = yield_matrix and self.has_matrix and ragged in (None, False)
     have = list(self.ragged_feats)
-    if ragged is True and len(have) != 1: raise OptionError(f"ragged: {self.name} has {', '.join(have) or 'none'}; name one")
+    if ragged is True and len(have) != 1: raise OptionError(f"ragged: {self.name} has {', '.join(have) or 'none'}; name one, or several in a list")
     if ragged is True or ragged is None and len(have) == 1 and not self.yield_matrix: ragged = have[0]
-    self.ragged = need(ragged, have, self.name, "ragged data set")[0] if ragged else None
-    if max_obj is not None and max_obj < 1: raise OptionError(f"max_obj: {max_obj} objects per event; give 1 or more")
-    if max_obj is not None and jagged: raise OptionError(f"max_obj: {max_obj}, but jagged=True leaves every event all of its objects; choose one of the two")
-    self._max_obj, self.jagged, self.yield_mask = max_obj, jagged, (self.ragged is not None and not jagged) if yield_mask is None else yield_mask
+    names = need(ragged, have, self.name, "ragged data set") if ragged else []
+    if len(names) > 1: self._check_several(names)
+    self.ragged = names[0] if len(names) == 1 else names or None
+    self._max_obj, self.jagged = _places(max_obj, names, jagged), jagged
+    objects = self.matrix_row_wise is not None if self.yield_matrix else self.ragged is not None and not jagged
+    self.yield_mask = objects if yield_mask is None else yield_mask
+
+@patch
+def _check_several(self:FoldYielder, names:list[str])->None:
+    "Several sorts of objects are different ones, and this class can read them"
+    if twice := {n for n in names if names.count(n) > 1}: raise OptionError(f"ragged: '{twice.pop()}' is named twice")
+    if type(self)._load_fold is not FoldYielder._load_fold:
+        raise OptionError(f"ragged: {', '.join(names)}; a {type(self).__name__} reads one sort of objects, name one")
+
+def _places(max_obj:Any, names:list[str], jagged:bool)->int|tuple|None:
+    "Places per event as given, or as pairs of name and places"
+    for n in max_obj.values() if isinstance(max_obj, Mapping) else [max_obj]:
+        if n is not None and n < 1: raise OptionError(f"max_obj: {n} objects per event; give 1 or more")
+    if max_obj is not None and jagged:
+        raise OptionError(f"max_obj: {max_obj}, but jagged=True leaves every event all of its objects; choose one of the two")
+    if not isinstance(max_obj, Mapping): return max_obj
+    return tuple((n, max_obj[n]) for n in need(list(max_obj), names, "max_obj: what is yielded", "sort of objects"))
 
 # %% ../../nbs/11_yielder.ipynb #a35502f1
 @patch
-def _longest(self:FoldYielder)->int:
-    "Objects of the longest event of all files, at least one"
-    if self.ragged not in self._long:
-        counts = [(k, np.diff(self._stored(k, j, f"{self.ragged}_offsets", None))) for k, j in self._part_szs]
+def _longest(self:FoldYielder, name:str)->int:
+    "Objects of one sort in the longest event of all files, at least one"
+    if name not in self._long:
+        counts = [(k, np.diff(self._stored(k, j, f"{name}_offsets", None))) for k, j in self._part_szs]
         for k, n in counts:
-            if n.min(initial=0) < 0: raise FoldFileError(f"{self.paths[k]} is damaged: {self.ragged}_offsets fall; run lumin_foldfile check")
-        self._long[self.ragged] = max(int(n.max(initial=1)) for _, n in counts)
-    return self._long[self.ragged]
+            if n.min(initial=0) < 0: raise FoldFileError(f"{self.paths[k]} is damaged: {name}_offsets fall; run lumin_foldfile check")
+        self._long[name] = max(int(n.max(initial=1)) for _, n in counts)
+    return self._long[name]
+
+@patch
+def _places_of(self:FoldYielder, name:str)->int:
+    "Places for objects of one sort when they are padded"
+    n = dict(self._max_obj).get(name) if isinstance(self._max_obj, tuple) else self._max_obj
+    return self._longest(name) if n is None else n
 
 # %% ../../nbs/11_yielder.ipynb #b1260929
 @patch
@@ -490,12 +515,16 @@ def _no_nan(x:np.ndarray)->np.ndarray:
     return x
 
 @patch
+def _objects(self:FoldYielder, name:str, i:int, syst:str|None)->tuple:
+    "One sort of objects of a fold: (Ragged,), or padded and perhaps with a mask"
+    r = self._read(i, name, syst)
+    r = Ragged(_no_nan(r.values), r.offsets, r.feats)
+    return (r,) if self.jagged else r.pad(self._places_of(name))[:1 + self.yield_mask]
+
+@patch
 def _beside(self:FoldYielder, i:int, syst:str|None)->tuple:
-    "What the inputs of a fold have beside the flat ones: (), (matrix,), (padded,), ... with a mask if asked for, or (Ragged,)"
-    if self.ragged is not None:
-        r = self._read(i, self.ragged, syst)
-        r = Ragged(_no_nan(r.values), r.offsets, r.feats)
-        return (r,) if self.jagged else r.pad(self.max_obj)[:1 + self.yield_mask]
+    "What the inputs of a fold have beside the flat ones: (), (matrix,), (padded,), ... each with a mask if asked for, or (Ragged,), ..."
+    if self.ragged is not None: return tuple(x for name in _listed(self.ragged) for x in self._objects(name, i, syst))
     if not self.yield_matrix: return ()
     x = self._read(i, "matrix_inputs", syst)
     if not self.yield_mask: return (_no_nan(x),)
@@ -536,7 +565,8 @@ def _n_bytes(x:Any)->int:
 @patch
 def _key(self:FoldYielder, i:int, syst:str|None)->tuple:
     "All that decides what a fold holds: its name in memory"
-    return (i, syst, tuple(self.ignore_feats), self.ragged, self.jagged, self._max_obj, self.yield_matrix, self.yield_mask, *_listed(self.yield_wgt))
+    objects = tuple(_listed(self.ragged))
+    return (i, syst, tuple(self.ignore_feats), objects, self.jagged, self._max_obj, self.yield_matrix, self.yield_mask, *_listed(self.yield_wgt))
 
 @patch
 def _remember(self:FoldYielder, key:tuple, fold:dict)->bool:

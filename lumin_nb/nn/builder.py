@@ -23,23 +23,43 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ..core import DataError, FeatureError, FoldFileError, LuminError, OptionError, _nearest, atomic_path, choose, need, patch, seeded
+from . import attention, graph, image, layers, lorentz, sequence, tensor
+from . import body as body_room, head as head_room, tail as tail_room
+from . import loss as loss_room
 from .body import FullyConnected
 from .head import AbsHead, CatEmbedder, CatEmbHead, FeatSubset
 from .layers import InitFn, lookup_act, lookup_normal_init, lookup_uniform_init
-from .loss import (GaussianNLL, QuantileLoss, SignificanceLoss, WeightedBCE, WeightedBinnedHuber, WeightedCCE, WeightedFractionalBinnedHuber,
-                              WeightedFractionalMSE, WeightedLoss, WeightedMAE, WeightedMSE, as_loss, lookup_loss)
-from .tail import ClassRegMulti, GaussianReg, QuantileReg, parse_objective
+from .loss import QuantileLoss, WeightedLoss, as_loss, lookup_loss
+from .tail import ClassRegMulti, QuantileReg, parse_objective
+
+_ROOMS = (layers, head_room, body_room, tail_room, tensor, sequence, image, graph, attention, lorentz, loss_room)
 
 # %% ../../nbs/26_builder.ipynb #8599c5e7
-def _check_names(where:str, f:Callable, given:Any, auto:Sequence[str]=())->None:
-    "Every argument that is `given` must be one of `f`'s, and not one that is passed anyway"
-    params = inspect.signature(f).parameters
+_OPTIONAL = ("cat_embedder", "feat_map", "lookup_init", "lookup_act", "freeze")  # Blocks need not take these
+
+def _params(cls:type, sure:bool=False)->dict[str, Any]|None:
+    "Arguments of a class and, if it takes further ones, of its base; None if it takes any, or if only `**base` is sure to be for the base"
+    out = {}
+    for c in cls.__mro__:
+        if c is nn.Module or c is object: return None
+        if "__init__" not in vars(c): continue
+        own = list(inspect.signature(c.__init__).parameters.values())[1:]
+        out = {p.name: p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)} | out
+        if not (more := [p.name for p in own if p.kind is p.VAR_KEYWORD]): return out
+        if sure and more != ["base"]: return None
+
+def _check_names(where:str, cls:type, given:Any, auto:Sequence[str]=())->None:
+    "Every argument that is `given` must be one of a class, and not one that is passed anyway"
     if taken := [a for a in auto if a in given]:
         raise OptionError(f"{where}: '{taken[0]}' is not set here, the ModelBuilder passes it itself")
-    if any(p.kind is p.VAR_KEYWORD for p in params.values()): return
-    for a in given: choose(a, [p for p in params if p not in auto and p != "self"], where)
-    if missing := [a for a in auto if a not in params]:
-        raise OptionError(f"{where}: it must accept {', '.join(auto)}, and lacks {', '.join(missing)}")
+    if (params := _params(cls)) is None: return
+    if _params(cls, True) is not None:
+        for a in given: choose(a, [p for p in params if p not in auto], where)
+    must = [a for a in auto if a not in _OPTIONAL]
+    if missing := [a for a in must if a not in params]: raise OptionError(f"{where}: it must accept {', '.join(must)}, and lacks {', '.join(missing)}")
+    own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    needs = [p.name for p in own if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in (*given, *auto)]
+    if auto and needs: raise OptionError(f"{where}: {', '.join(needs)} must be said, in a partial or in model_args")
 
 # %% ../../nbs/26_builder.ipynb #a2b64c91
 OPTS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -57,7 +77,7 @@ def _opt_recipe(opt_args:Mapping[str,Any])->tuple[Callable, dict[str,Any]]:
     if not (isinstance(base, type) and issubclass(base, torch.optim.Optimizer)):
         raise OptionError(f"opt_args['opt'] must be one of {', '.join(OPTS)}, an optimiser's class or a partial of one, got {opt!r}")
     bound = getattr(opt, "keywords", {})
-    _check_names(f"opt_args of {base.__name__}", base.__init__, {**kw, **bound}, ["params"])
+    _check_names(f"opt_args of {base.__name__}", base, {**kw, **bound}, ["params"])
     for key, own in groups.items(): _check_group(key, own, base)
     kw["lr"] = float(kw.get("lr", bound.get("lr", 2e-3)))
     rivals = {"fused", "foreach", "differentiable", "capturable"} & (kw.keys() | bound.keys())
@@ -105,10 +125,10 @@ def make_opt(
     return opt(_param_groups(net, opt_args or {}, kw["lr"]), **kw)
 
 # %% ../../nbs/26_builder.ipynb #831cbb22
-_OURS = {f.__name__: f for f in (CatEmbHead, FullyConnected, ClassRegMulti, QuantileReg, GaussianReg, CatEmbedder, lookup_act, lookup_normal_init,
-                                 lookup_uniform_init, WeightedBCE, WeightedCCE, WeightedMAE, WeightedMSE, WeightedFractionalMSE, WeightedBinnedHuber,
-                                 WeightedFractionalBinnedHuber, QuantileLoss, GaussianNLL, SignificanceLoss)}
-_TORCH = {"torch.nn": (nn, lambda o: isinstance(o, type) and issubclass(o, nn.modules.loss._Loss)),
+_OURS = {f.__name__: f for f in (CatEmbedder, lookup_act, lookup_normal_init, lookup_uniform_init, lorentz.boost_feats)} | {
+    k: o for m in _ROOMS for k in m.__all__ if isinstance(o := getattr(m, k), type) and issubclass(o, nn.Module)}
+_PARTS = (nn.modules.loss._Loss, nn.RNNBase, nn.modules.batchnorm._NormBase)  # Classes of PyTorch that are options
+_TORCH = {"torch.nn": (nn, lambda o: isinstance(o, type) and issubclass(o, _PARTS)),
           "torch.nn.functional": (nn.functional, lambda o: inspect.isfunction(o) and "reduction" in inspect.signature(o).parameters),
           "torch.optim": (torch.optim, lambda o: isinstance(o, type) and issubclass(o, torch.optim.Optimizer))}
 
@@ -177,7 +197,16 @@ def _check_block(part:str, block:Any, args:Mapping[str,Any])->None:
     if not (isinstance(base, type) and issubclass(base, nn.Module)):
         raise OptionError(f"{part} must be a class of blocks or a partial of one, got {block!r}")
     if isinstance(block, partial) and block.args: raise OptionError(f"{part}: name the arguments of the partial, got {block.args}")
-    _check_names(f"model_args['{part}'] of {base.__name__}", base.__init__, {**args, **getattr(block, "keywords", {})}, AUTO_ARGS[part])
+    given = {**getattr(block, "keywords", {}), **args}
+    _check_names(f"model_args['{part}'] of {base.__name__}", base, given, AUTO_ARGS[part])
+    for k, v in given.items(): _check_partials(f"{part}: {k}", v)
+
+def _check_partials(where:str, v:Any)->None:
+    "Blocks within blocks: names of their options, wherever they stand"
+    if isinstance(v, partial):
+        if isinstance(v.func, type) and issubclass(v.func, nn.Module): _check_names(f"{where}: {v.func.__name__}", v.func, v.keywords)
+        v = v.keywords
+    for k, w in v.items() if isinstance(v, Mapping) else enumerate(v) if isinstance(v, (list, tuple)) else (): _check_partials(f"{where}[{k}]", w)
 
 # %% ../../nbs/26_builder.ipynb #1339b8b5
 def _coded(fy:Any)->Any:
@@ -217,13 +246,24 @@ class _FromData:
         n_out:int|None=None, # Number of outputs; None: as many as targets, or for multi-class one more than the largest class
         **kwargs, # Other arguments of the `ModelBuilder`
     )->"ModelBuilder":
-        "A recipe for the data of a fold file; category codes without names are counted, raises `DataError` if they are none"
+        "A recipe for the data of a fold file, objects included; category codes without names are counted, raises `DataError` if they are none"
         targs = [fy.targ_feats] if isinstance(fy.targ_feats, str) else list(fy.targ_feats)
         classes = "multiclass" in re.sub("[^a-z]", "", objective.lower())
         if n_out is None: n_out = int(fy.get_column("targets").max()) + 1 if classes else len(targs)
         cats = CatEmbedder([], []) if "cat_embedder" in kwargs else CatEmbedder.from_fy(_coded(fy))
         conts = fy.get_use_cont_feats() if hasattr(fy, "get_use_cont_feats") else fy.cont_feats
-        return cls(objective, n_out, conts, **({"cat_embedder": cats if cats.cat_names else None} | kwargs))
+        return cls(objective, n_out, **({"cont_feats": conts, "cat_embedder": cats if cats.cat_names else None} | kwargs | _head_args(fy, kwargs)))
+
+def _head_args(fy:Any, kwargs:Mapping[str,Any])->dict[str,Any]:
+    "What a head over objects must know of a file, as far as nobody says it"
+    head, args = kwargs.get("head", CatEmbHead), kwargs.get("model_args") or {}
+    given = {**getattr(head, "keywords", {}), **(args.get("head") or {})}
+    if (ask := getattr(getattr(head, "func", head), "fy_args", None)) is None: return {}
+    try: found = {k: v for k, v in ask(fy, **({"name": given["name"]} if "name" in given else {})).items() if k not in given}
+    except FeatureError:
+        if "feats_per_vec" not in given: raise
+        return {}  # The objects are flat columns
+    return {"model_args": {**args, "head": {**found, **(args.get("head") or {})}}}
 
 # %% ../../nbs/26_builder.ipynb #7e1adac2
 class _Sources(_FromData):
@@ -299,10 +339,34 @@ class ModelBuilder(_Sources):
         self.opt_args, self.cat_embedder = dict(deepcopy(self.opt_args or {})), deepcopy(self.cat_embedder)
         for part in AUTO_ARGS: _check_block(part, getattr(self, part), self.model_args[part])
         _opt_recipe(self.opt_args)
-        self.get_loss()
-        self._check_starts()
+        self._check_lacks(); self.get_loss(); self._check_starts()
 
 # %% ../../nbs/26_builder.ipynb #1eb7bc21
+@patch
+def _check_lacks(self:ModelBuilder)->None:
+    "What the recipe asks for, blocks must be able to hear"
+    usual = {f.name: f.default for f in fields(self)}
+    heard = {"cat_embedder": ["head"] if self.cat_embedder and self.cat_embedder.cat_names else [],
+             **{k: [p for p in AUTO_ARGS if k in AUTO_ARGS[p]] if getattr(self, k) is not usual[k] else [] for k in ("lookup_init", "lookup_act")}}
+    for k, parts in heard.items():
+        for part in parts:
+            base = getattr(getattr(self, part), "func", getattr(self, part))
+            if k not in (_params(base) or [k]): raise OptionError(f"{k}: the {part}, {base.__name__}, does not take it")
+
+@patch
+def _make(self:ModelBuilder, part:str, **auto)->nn.Module:
+    "A block, with those arguments of the builder that it takes"
+    block = getattr(self, part)
+    params = _params(getattr(block, "func", block))
+    auto["freeze"] = getattr(self, f"freeze_{part}")
+    try: made = block(**{k: v for k, v in auto.items() if params is None or k in params}, **self.model_args[part])
+    except TypeError as e:
+        if not re.search(r"__init__\(\) missing .* required", str(e)): raise
+        raise OptionError(f"{part}: {e}. Say it in a partial or in model_args; ModelBuilder.from_fy knows what a file holds") from e
+    if auto["freeze"] and "freeze" not in (params or ["freeze"]): getattr(made, "freeze_layers", lambda: made.requires_grad_(False))()
+    return made
+
+# %% ../../nbs/26_builder.ipynb #4ec90d5f
 @patch
 def _check_starts(self:ModelBuilder)->None:
     "What networks start from, and which features they see, must be possible"
@@ -313,6 +377,9 @@ def _check_starts(self:ModelBuilder)->None:
         raise OptionError("freeze_embeds: no file of vectors was given. Say pretrain_embeds, or freeze_head")
     rate = self.cont_subsample_rate
     if rate is not None and not 0 < rate <= 1: raise OptionError(f"cont_subsample_rate must be more than 0 and at most 1, got {rate}")
+    if rate is not None and not self.cont_feats: raise OptionError("cont_subsample_rate: there are no continuous features to draw from")
+    if rate is not None and getattr(getattr(self.body, "func", self.body), "routes_feats", False):
+        raise OptionError("cont_subsample_rate: a MultiBlock asks for features by name, which a network may not see. Take one or the other")
     if self.guaranteed_feats is not None: self.guaranteed_feats = need(self.guaranteed_feats, self.cont_feats, "guaranteed_feats: cont_feats")
     if self.opt_args.get("groups"): _param_groups(replace(self.bare(), opt_args=None).build_model(0), self.opt_args, 1.)
 
@@ -326,7 +393,7 @@ def bare(self:ModelBuilder)->ModelBuilder:
 def get_loss(self:ModelBuilder)->nn.Module:
     "A loss, called as `loss(pred, targ, wgt)`"
     tail = getattr(self.tail, "func", self.tail)
-    opts = {k: p.default for k, p in inspect.signature(tail).parameters.items()} | getattr(self.tail, "keywords", {}) | self.model_args["tail"]
+    opts = {k: p.default for k, p in (_params(tail) or {}).items()} | getattr(self.tail, "keywords", {}) | self.model_args["tail"]
     if not (isinstance(self.loss, str) and self.loss == "auto"): return _same_quantiles(as_loss(deepcopy(self.loss)), tail, opts)
     if (loss := getattr(tail, "default_loss", None)) is None: return lookup_loss(self.objective)()
     if isinstance(loss, str): loss = _OURS[choose(loss, _OURS, f"{tail.__name__}.default_loss")]
@@ -346,7 +413,7 @@ def _same_quantiles(loss:nn.Module, tail:Any, opts:Mapping[str,Any])->nn.Module:
 def _build_head(self:ModelBuilder)->AbsHead:
     "A head, of all features or of some"
     def make(feats:list[str])->AbsHead:
-        return self.head(cont_feats=feats, cat_embedder=self.cat_embedder, lookup_init=self.lookup_init, freeze=self.freeze_head, **self.model_args["head"])
+        return self._make("head", cont_feats=feats, cat_embedder=self.cat_embedder, lookup_init=self.lookup_init)
     if self.cont_subsample_rate is None: return make(self.cont_feats)
     sure, n = [f in (self.guaranteed_feats or ()) for f in self.cont_feats], len(self.cont_feats)
     others = [i for i in range(n) if not sure[i]]
@@ -363,10 +430,8 @@ def build_model(
     "A new network"
     with seeded(seed):
         head = self._build_head()
-        body = self.body(n_in=head.get_out_size(), feat_map=head.feat_map, lookup_init=self.lookup_init, lookup_act=self.lookup_act,
-                         freeze=self.freeze_body, **self.model_args["body"])
-        tail = self.tail(n_in=body.get_out_size(), n_out=self.n_out, objective=self.objective, lookup_init=self.lookup_init,
-                         freeze=self.freeze_tail, **self.model_args["tail"])
+        body = self._make("body", n_in=head.get_out_size(), feat_map=head.feat_map, lookup_init=self.lookup_init, lookup_act=self.lookup_act)
+        tail = self._make("tail", n_in=body.get_out_size(), n_out=self.n_out, objective=self.objective, lookup_init=self.lookup_init)
     net = nn.Sequential(OrderedDict(head=head, body=body, tail=tail))
     if self.pretrain_file is not None: self._load_parts(net)
     if self.pretrain_embeds is not None: net.head.load_embeds(self.pretrain_embeds, freeze=self.freeze_embeds)
@@ -397,9 +462,23 @@ def _check_same_inputs(self:ModelBuilder, theirs:Mapping[str,Any])->None:
         odd = sorted({*was} ^ {*now})
         raise FeatureError(f"pretrain_file: {self.pretrain_file} was trained on other features ({', '.join(odd) or 'the same in another order'}). "
                            "Take pretrain_parts=('tail',), or the same features")
+    was, now = (sorted(set(_object_feats([h, a["head"]]))) for h, a in ((theirs["head"], theirs["model_args"]), (self.head, self.model_args)))
+    if was and now and was != now:
+        raise FeatureError(f"pretrain_file: {self.pretrain_file} was trained on objects with {_listed_objects(was)}, not {_listed_objects(now)}. "
+                           "Take pretrain_parts=('tail',), or the same objects")
     a, b = (json.loads(json.dumps(e["categories"])) or {} for e in emb)
     if odd := [f for f in a.keys() & b.keys() if a[f] != b[f]]:
         raise DataError(f"pretrain_file: codes of '{odd[0]}' mean {a[odd[0]]} in {self.pretrain_file} and {b[odd[0]]} here. Use the cat_maps of its training")
+
+def _object_feats(v:Any)->list[tuple[str, ...]]:
+    "Features and names of objects that a head is told of, as it is or as it stands in JSON"
+    if isinstance(v, partial): v = v.keywords
+    if isinstance(v, (list, tuple)): return [o for w in v for o in _object_feats(w)]
+    if not isinstance(v, Mapping): return []
+    own = [w["$tuple"] if isinstance(w, Mapping) else w for k in ("feats_per_vec", "vecs") if (w := v.get(k))]
+    return [*map(tuple, own), *(o for k, w in v.items() if k not in ("feats_per_vec", "vecs") for o in _object_feats(w))]
+
+def _listed_objects(feats:Sequence[tuple[str, ...]])->str: return " and ".join(f"({', '.join(f)})" for f in feats)
 
 # %% ../../nbs/26_builder.ipynb #2d0726fc
 @patch
@@ -438,16 +517,26 @@ def save(
     with atomic_path(path, overwrite) as tmp: tmp.write_text(text, encoding="utf-8")
 
 # %% ../../nbs/26_builder.ipynb #5d5b806b
+def _words(v:Any, most:int=4)->str:
+    "An option in a few words"
+    if isinstance(v, partial):
+        return f"{_words(v.func)}({', '.join([*map(_words, v.args), *(f'{k}={_words(w)}' for k, w in v.keywords.items())])})"
+    if isinstance(v, (np.ndarray, Tensor)) and v.ndim: return f"{type(v).__name__}{tuple(v.shape)}"
+    if isinstance(v, Mapping): return "{" + ", ".join(f"{k}: {_words(w)}" for k, w in v.items()) + "}"
+    if not isinstance(v, (list, tuple)): return str(getattr(v, "__name__", v))
+    some = [*map(_words, v)] if len(v) <= most+1 else [*map(_words, v[:most-1]), f"... {len(v)} in all"]
+    return f"[{', '.join(some)}]" if isinstance(v, list) else f"({', '.join(some)}{','*(len(v) == 1)})"
+
 @patch
 def _rows(self:ModelBuilder)->list[tuple[str,str,int,int]]:
     "Block, what it is with its options, outputs, parameters"
     net, out = self.bare().build_model(0), []
     for part, block in net.named_children():
         opts = getattr(getattr(self, part), "keywords", {}) | self.model_args[part]
-        said = ", ".join(f"{k}={getattr(v, '__name__', v)}" for k, v in opts.items())
+        said = ", ".join(f"{k}={_words(v)}" for k, v in opts.items())
         some = f" of {len(block.used_feats)} in {len(self.cont_feats)}" if isinstance(block, FeatSubset) else ""
         n_out = block.get_out_size() if hasattr(block, "get_out_size") else self.n_out
-        out.append((part, f"{type(getattr(block, 'inner', block)).__name__}({said}){some}", n_out, sum(p.numel() for p in block.parameters())))
+        out.append((part, f"{type(block.inner if some else block).__name__}({said}){some}", n_out, sum(p.numel() for p in block.parameters())))
     return out
 
 # %% ../../nbs/26_builder.ipynb #16bb98d5
@@ -464,7 +553,9 @@ def __repr__(self:ModelBuilder)->str:
     rows = self._rows()
     blocks = " -> ".join(f"{what} {n}" for _, what, n, _ in rows)
     n_in = len(self.cont_feats) + (len(self.cat_embedder.cat_names) if self.cat_embedder else 0)
-    return f"ModelBuilder for {self.objective}: {n_in} features -> {blocks}; {sum(r[3] for r in rows):,} parameters; {self._training()}"
+    objects = getattr(getattr(self.head, "func", self.head), "takes_objects", False)
+    takes = " and ".join([f"{n_in} feature{'s'*(n_in != 1)}"]*bool(n_in or not objects) + ["objects"]*objects)
+    return f"ModelBuilder for {self.objective}: {takes} -> {blocks}; {sum(r[3] for r in rows):,} parameters; {self._training()}"
 
 # %% ../../nbs/26_builder.ipynb #979a0aa0
 @patch

@@ -134,9 +134,12 @@ class CatEmbHead(AbsHead):
 @patch
 def check_inputs(
     self:AbsHead,
-    x:np.ndarray # Inputs, shape (event, feat): continuous columns first, then codes
+    x:Any # Inputs as an array, shape (event, feat): continuous columns first, then codes
 )->None:
-    "Raise `ShapeError` for a wrong number of columns, `DataError` for non-finite values and unknown codes"
+    "Raise `ShapeError` for a wrong number of columns and for objects beside, `DataError` for non-finite values and unknown codes"
+    if isinstance(x, tuple):
+        raise ShapeError(f"inputs: {type(self).__name__} takes flat inputs (event, feat), but there are {len(x)} parts. Read the file with "
+                         "yield_matrix=False or ragged=False, or take a head with a check_inputs of its own")
     n, names = self.n_cont_in, self.cont_feats + self.cat_feats
     if x.ndim != 2 or x.shape[1] != len(names):
         raise ShapeError(f"inputs: expected (event, {len(names)}), got {x.shape}. The columns are {', '.join(names)}")
@@ -266,7 +269,7 @@ class FeatSubset(AbsHead):
             raise OptionError(f"FeatSubset: keep must be rising numbers below {self.n_cont_in}, got {keep}")
         self.select = SelectCols([*keep, *range(self.n_cont_in, self.n_cont_in + self.n_cat_in)])
         self.inner = make_head(self.used_feats)
-        self.row_wise, self.frozen = self.inner.row_wise, self.inner.frozen
+        self.row_wise, self.frozen, self.takes_objects = self.inner.row_wise, self.inner.frozen, self.inner.takes_objects
         self.register_load_state_dict_post_hook(lambda m, _: m._rename())
 
     @property
@@ -277,14 +280,34 @@ class FeatSubset(AbsHead):
 
     def _map_outputs(self)->dict[str,list[int]]: return self.inner._map_outputs()
 
-    def _rename(self)->None:
-        "Take up the names of columns that were loaded"
-        self.inner.cont_feats = self.used_feats
-
+    def _rename(self)->None: self.inner._set_names(self.used_feats)
     def get_out_size(self)->int: return self.inner.get_out_size()
 
     def forward(self,
-        x:Float[Tensor,"*model event feat"] # All features: continuous ones, then codes
+        x:Any # All features, shape (*model, event, feat): continuous ones, then codes; or a tuple that begins with them
     )->Float[Tensor,"*model event out"]: # What the inner head makes of those that are kept
         "Keep some columns, and hand them on"
-        return self.inner(self.select(x))
+        return self.inner((self.select(x[0]), *x[1:]) if isinstance(x, tuple) else self.select(x))
+
+# %% ../../nbs/21_head.ipynb #4ba30dd9
+@patch
+def check_inputs(
+    self:FeatSubset,
+    x:Any, # Inputs of many events: an array, shape (event, feat), or a tuple that begins with one
+)->None:
+    "All columns must be right, and what lies beside must suit the inner head; raises `ShapeError` or `DataError`"
+    AbsHead.check_inputs(self, x[0] if isinstance(x, tuple) else x)
+    if isinstance(x, tuple): self.inner.check_inputs((x[0][:, self.select.cols.cpu().numpy()], *x[1:]))
+
+@patch
+def check_data(
+    self:FeatSubset,
+    fy:Any, # `FoldYielder`
+)->None:
+    "As the inner head does"
+    self.inner.check_data(fy)
+
+@patch
+def _set_names(self:AbsHead, names:list[str])->None:
+    "Other continuous features, as many as before"
+    self.cont_feats, self.n_cont_in = list(names), len(names)

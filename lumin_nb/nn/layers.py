@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['ACTS', 'InitFn', 'POOLS', 'lookup_act', 'act_gain', 'lookup_normal_init', 'lookup_uniform_init', 'get_linear',
-           'lookup_dropout', 'act_bn_do', 'Dense', 'AbsBlock', 'pool_objects', 'MaskedBatchNorm1d', 'ObjMLP']
+           'lookup_dropout', 'act_bn_do', 'Dense', 'RunningBatchNorm1d', 'RunningBatchNorm2d', 'RunningBatchNorm3d',
+           'AbsBlock', 'pool_objects', 'MaskedBatchNorm1d', 'ObjMLP']
 
 # %% ../../nbs/20_layers.ipynb #f64bbf93
 from abc import ABC, abstractmethod
@@ -16,11 +17,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from ..core import OptionError, choose
+from ..core import OptionError, ShapeError, choose
 
 # %% ../../nbs/20_layers.ipynb #6b3749d4
 ACTS = {"relu": nn.ReLU, "prelu": nn.PReLU, "selu": nn.SELU, "gelu": nn.GELU, "silu": nn.SiLU, "swish": nn.SiLU,
-        "mish": nn.Mish, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "linear": nn.Identity}
+        "mish": nn.Mish, "elu": nn.ELU, "leaky_relu": nn.LeakyReLU, "softplus": nn.Softplus, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh,
+        "linear": nn.Identity, "softmax": partial(nn.Softmax, dim=-1), "logsoftmax": partial(nn.LogSoftmax, dim=-1)}
 
 def lookup_act(
     act:str # Name of the activation, a key of `ACTS`; 'swish' and 'silu' are the same
@@ -33,7 +35,8 @@ def lookup_act(
 def act_gain(
     act:str # Name of the activation
 )->float: # $g=\langle f(z)^2\rangle^{-1/2}$ for $z$ from a unit Gaussian
-    "Factor by which weights must grow to make up for what the activation takes away; raises `OptionError` for unknown names"
+    "Factor by which weights must grow to make up for what the activation takes away; raises `OptionError` for unknown names, and where there is none"
+    if "softmax" in act: raise OptionError(f"act_gain: '{act}' is no function of one number, so it has no gain")
     z = torch.linspace(-12, 12, 24001, dtype=torch.float64)
     p, f = (-z**2/2).exp(), lookup_act(act).double()(z).detach()
     return float((p.sum()/(p*f**2).sum()).sqrt())
@@ -41,7 +44,7 @@ def act_gain(
 # %% ../../nbs/20_layers.ipynb #76d62418
 def _init_std(act:str, fan_in:int, fan_out:int|None)->float:
     "Standard deviation of the weights that feed, or are fed by, an activation"
-    if act in ("sigmoid", "tanh", "linear"): return (2/(fan_in + (fan_out or fan_in)))**0.5
+    if act in ("sigmoid", "tanh", "linear", "softmax", "logsoftmax"): return (2/(fan_in + (fan_out or fan_in)))**0.5
     return act_gain(act)/fan_in**0.5
 
 # %% ../../nbs/20_layers.ipynb #43cd87c3
@@ -96,10 +99,11 @@ def act_bn_do(
     do:float=0., # Dropout probability
     bn:bool=False, # Batch normalisation?
     lookup_act:Callable[[str],nn.Module]=lookup_act, # How a name becomes an activation
+    bn_class:Callable[[int],nn.Module]=nn.BatchNorm1d, # Which one, e.g. `RunningBatchNorm1d`
 )->dict[str,nn.Module]: # Named modules, in order
     "What follows a linear layer: activation, then batch norm and dropout if asked for"
     parts = {"act": lookup_act(act)}
-    if bn: parts["bn"] = nn.BatchNorm1d(width)
+    if bn: parts["bn"] = bn_class(width)
     if do: parts["do"] = lookup_dropout(act, do)
     return parts
 
@@ -114,10 +118,78 @@ class Dense(nn.Sequential):
         bn:bool=False, # Batch normalisation?
         lookup_init:InitFn=lookup_normal_init, # How the weights start
         lookup_act:Callable[[str],nn.Module]=lookup_act, # How a name becomes an activation
+        bn_class:Callable[[int],nn.Module]=nn.BatchNorm1d, # Which batch norm, e.g. `RunningBatchNorm1d`
     ):
         super().__init__()
         self.add_module("lin", get_linear(n_in, width, act, lookup_init))
-        for name, m in act_bn_do(width, act, do, bn, lookup_act).items(): self.add_module(name, m)
+        for name, m in act_bn_do(width, act, do, bn, lookup_act, bn_class).items(): self.add_module(name, m)
+
+# %% ../../nbs/20_layers.ipynb #afad286b
+class _RunningBatchNorm(nn.modules.batchnorm._NormBase):
+    "Batch norm with running statistics in training and evaluation"
+    n_dims:tuple[int, ...] = ()
+    def __init__(self,
+        nf:int, # Features, or channels
+        mom:float|None=.1, # Weight of a new batch of two events, see above; None: all batches count alike
+        n_warmup:int=20, # Until so many events were seen a variance counts as 0.01 at least
+        eps:float=1e-5, # Added to the variance
+        affine:bool=True, # Learn a scale and a shift?
+    ):
+        super().__init__(nf, eps, mom, affine)
+        self.n_warmup = n_warmup
+        for k in ("seen", "total"): self.register_buffer(k, torch.zeros(()))
+
+    def reset_running_stats(self)->None:
+        "Forget all batches"
+        super().reset_running_stats()
+        for k in ("seen", "total"): getattr(self, k, self.running_mean).zero_()
+
+    def _check_input_dim(self, x:Tensor)->None:
+        if x.dim() in self.n_dims: return
+        raise ShapeError(f"{type(self).__name__}: expected {' or '.join(map(str, self.n_dims))} axes, got the shape {tuple(x.shape)}")
+
+    def forward(self,
+        x:Float[Tensor,"event channel *row"] # Features, or channels
+    )->Float[Tensor,"event channel *row"]: # Normalised
+        "Take the batch into account if in training, and normalise"
+        self._check_input_dim(x)
+        mean, var = self._learn(x) if self.training and x.numel() else (self.running_mean, self.running_var)
+        var = torch.where(self.seen < self.n_warmup, var.clamp(min=.01), var)
+        if not self.training: return nn.functional.batch_norm(x, mean, var, self.weight, self.bias, False, 0., self.eps)
+        scale = (var + self.eps).rsqrt()
+        if self.affine: scale = scale*self.weight
+        shift = -mean*scale if self.bias is None else self.bias - mean*scale
+        return torch.addcmul(self._wide(shift, x), x, self._wide(scale, x))
+
+# %% ../../nbs/20_layers.ipynb #fdd32b20
+def _wide(t:Tensor, x:Tensor)->Tensor:
+    "One number per channel, for all places"
+    return t.view(-1, *[1]*(x.dim() - 2))
+_RunningBatchNorm._wide = staticmethod(_wide)
+
+def _learn(self, x:Tensor)->tuple[Tensor, Tensor]:
+    "Mean and variance of all events so far, these included"
+    var, mean = torch.var_mean(x, [d for d in range(x.dim()) if d != 1], correction=0)
+    m = None if self.momentum is None else 1 - (1 - self.momentum)/max(len(x) - 1, 1)**.5
+    a, b = (self.total, x.numel()/x.shape[1]) if m is None else ((1 - m)*self.total, m*x.numel()/x.shape[1])
+    share, diff = b/(a + b), mean - self.running_mean
+    mean = self.running_mean + share*diff
+    var = self.running_var + share*(var - self.running_var) + share*(1 - share)*diff**2
+    with torch.no_grad():
+        for old, new in ((self.running_mean, mean), (self.running_var, var), (self.total, a + b), (self.seen, self.seen + len(x))): old.copy_(new)
+        self.num_batches_tracked += 1
+    return mean, var
+_RunningBatchNorm._learn = _learn
+
+class RunningBatchNorm1d(_RunningBatchNorm):
+    "Of features (event, feat), or of channels of sequences (event, channel, row)"
+    n_dims = (2, 3)
+class RunningBatchNorm2d(_RunningBatchNorm):
+    "Of channels of images (event, channel, row, col)"
+    n_dims = (4,)
+class RunningBatchNorm3d(_RunningBatchNorm):
+    "Of channels of volumes (event, channel, layer, row, col)"
+    n_dims = (5,)
 
 # %% ../../nbs/20_layers.ipynb #78e800f5
 class AbsBlock(nn.Module, ABC):
@@ -162,7 +234,7 @@ class AbsBlock(nn.Module, ABC):
 POOLS = ("mean", "sum", "max", "min", "absmax")
 
 def pool_objects(
-    x:Float[Tensor,"*model event obj feat"], # Features of objects
+    x:Float[Tensor,"*model event obj feat"], # Features of objects; where there is none anything may stand, even NaN
     mask:Bool[Tensor,"*model event obj"], # Which objects exist
     how:str="mean", # 'mean', 'sum', 'max', 'min', or 'absmax', the largest absolute value
 )->Float[Tensor,"*model event feat"]: # Zero for an event without objects
@@ -176,7 +248,7 @@ def pool_objects(
     top = (-x if how == "min" else x).masked_fill(~m, -torch.inf).amax(-2).masked_fill(~m.any(-2), 0.)
     return -top if how == "min" else top
 
-# %% ../../nbs/20_layers.ipynb #27be270b
+# %% ../../nbs/20_layers.ipynb #fce456b8
 class MaskedBatchNorm1d(nn.BatchNorm1d):
     "Batch norm of features of objects, whose statistics are those of the objects that exist; what does not exist becomes zero"
     def forward(self,
@@ -184,13 +256,19 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
         mask:Bool[Tensor,"..."]|None=None, # Which of them exist; None: all
     )->Float[Tensor,"... feat"]: # Normalised
         "Normalise; in training a batch with fewer than two objects is normalised as in evaluation"
-        if mask is None: mask = torch.ones(x.shape[:-1], dtype=torch.bool, device=x.device)
-        there = x[mask]
-        if len(there) > 1 or not self.training: y = super().forward(there)
-        else: y = nn.functional.batch_norm(there, self.running_mean, self.running_var, self.weight, self.bias, False, 0., self.eps)
-        return torch.zeros_like(x).masked_scatter(mask.unsqueeze(-1), y)
+        flat = x.reshape(-1, x.shape[-1])
+        if mask is None: return (super().forward(flat) if len(flat) > 1 or not self.training else self._as_learnt(flat)).view_as(x)
+        if not self.training: return self._as_learnt(flat.masked_fill(~mask.reshape(-1, 1), 0.)).view_as(x).masked_fill(~mask.unsqueeze(-1), 0.)
+        at = mask.flatten().nonzero().squeeze(1)
+        there = flat.index_select(0, at)
+        there = super().forward(there) if len(at) > 1 else self._as_learnt(there)
+        return torch.zeros_like(flat).index_copy(0, at, there).view_as(x)
 
-# %% ../../nbs/20_layers.ipynb #0e99189f
+    def _as_learnt(self, x:Float[Tensor,"obj feat"])->Float[Tensor,"obj feat"]:
+        "Normalised with the running statistics"
+        return nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0., self.eps)
+
+# %% ../../nbs/20_layers.ipynb #b0d0c38b
 class ObjMLP(nn.Module):
     "The same dense layers for every object: linear, activation, and batch norm over the objects that exist and dropout if asked for"
     def __init__(self,
@@ -212,7 +290,7 @@ class ObjMLP(nn.Module):
     def forward(self,
         x:Float[Tensor,"... feat"], # Features of objects, or of pairs of them
         mask:Bool[Tensor,"..."]|None=None, # Which of them exist; None: all. Only batch norms ask
-    )->Float[Tensor,"... out"]: # What becomes of each; anything where there is none
+    )->Float[Tensor,"... out"]: # What becomes of each; anything finite where there is none
         "Object by object"
         for i, (lin, act) in enumerate(zip(self.lins, self.acts)):
             x = act(lin(x))

@@ -26,7 +26,7 @@ from ..core import (DataError, ExtraError, FeatureError, FoldFileError, OptionEr
                            patch, progress, refuse_existing, round_unc, seeded)
 from ..data.prep import AbsPipe, pipe_from_dict
 from ..data.yielder import FoldYielder, _alone
-from ..nn.builder import ModelBuilder
+from ..nn.builder import ModelBuilder, _object_feats
 from ..nn.stack import StackedNet, StackedStep, per_event_loss, says_stackable, stack_nets, stacked_loss, why_not
 from .callback import Callback, FitParams, as_callbacks
 from .model import _CHECKPOINT, Model, _batch_loss, _on_sigterm, _read_checkpoint, _view
@@ -683,7 +683,8 @@ def _gives(m:Model)->dict[str, Any]:
     "What a model takes and gives"
     b = m.model_builder
     cats = [] if b.cat_embedder is None else list(b.cat_embedder.cat_names)
-    return {"objective": b.objective, "n_out": b.n_out, "features": list(b.cont_feats), "categories": cats}
+    objects = sorted({*_object_feats([b.head, b.model_args["head"]])})
+    return {"objective": b.objective, "n_out": b.n_out, "features": list(b.cont_feats), "categories": cats, "objects": objects}
 
 class Ensemble:
     "Several models with weights that sum to one"

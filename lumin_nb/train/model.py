@@ -28,7 +28,7 @@ from ..core import (DataError, FeatureError, FoldFileError, LuminError, OptionEr
                            need, patch, seeded, to_np)
 from ..data.batch import BatchYielder, _batch_size, _plain
 from ..data.yielder import FoldYielder, _n_bytes
-from ..nn.builder import ModelBuilder
+from ..nn.builder import ModelBuilder, _object_feats
 from ..nn.head import AbsHead
 from ..nn.loss import OwnWeightsLoss
 from ..ragged import Ragged
@@ -87,7 +87,9 @@ def set_weights(
 @patch
 def __repr__(self:Model):
     b = self.model_builder
-    return f"Model for {b.objective}: {len(b.cont_feats)} continuous features, {b.n_out} outputs, {self.get_param_count()} parameters on {self.device}"
+    objects = ["objects"]*getattr(self.model.head, "takes_objects", False)
+    takes = [f"{len(b.cont_feats)} continuous features"]*bool(b.cont_feats or not objects) + objects
+    return f"Model for {b.objective}: {' and '.join(takes)}, {b.n_out} outputs, {self.get_param_count()} parameters on {self.device}"
 
 # %% ../../nbs/31_model.ipynb #7bd495f5
 @patch
@@ -926,9 +928,9 @@ def load(
     except RuntimeError as e: raise FoldFileError(f"{name} holds another network than this model: {' '.join(str(e).split())[:300]}") from e
 
 def _names(recipe:str)->tuple:
-    "What a recipe takes and gives: objective, outputs, features, categories"
+    "What a recipe takes and gives: objective, outputs, features, categories, objects"
     d = json.loads(recipe)
-    return tuple(json.dumps(d[k]) for k in ("objective", "n_out", "cont_feats", "cat_embedder"))
+    return (*(json.dumps(d[k]) for k in ("objective", "n_out", "cont_feats", "cat_embedder")), *sorted({*_object_feats([d["head"], d["model_args"]["head"]])}))
 
 def _read_model(name:str|Path)->tuple[dict[str, Tensor], str]:
     "Tensors and recipe of a saved model"

@@ -34,7 +34,7 @@ def arrays(table) -> dict[str, np.ndarray]:
 
 def write(data: dict[str, np.ndarray], path: Path) -> None:
     "Write the arrays compressed, with units and provenance as attributes"
-    with atomic_path(path, overwrite=True) as tmp, h5py.File(tmp, "w", track_order=True) as f:
+    with atomic_path(path, overwrite=True) as tmp, h5py.File(tmp, "w", track_order=True, locking=False) as f:
         f.attrs["licence"], f.attrs["processes"], f.attrs["source_sha256"] = "CC0-1.0", PROCESSES, SOURCE_SHA256
         for group in ("events", "jets"):
             f.create_group(group, track_order=True)
