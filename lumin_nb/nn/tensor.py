@@ -216,9 +216,10 @@ def check_inputs(
     if part >= len(parts): raise ShapeError(f"inputs: {kind} reads part {part} of the objects (0 is the first), but there are {len(parts)}")
     objs, mask = parts[part]
     if flat is not None and len(flat) != len(objs): raise ShapeError(f"inputs: {len(flat)} events of flat features, but {len(objs)} of objects")
+    shape = (len(objs), int(objs.counts.max(initial=0)), objs.values.shape[1]) if isinstance(objs, Ragged) else objs.shape
     if isinstance(objs, Ragged): objs, mask = objs.values[None], None
-    elif not self.row_wise and objs.ndim == 3: objs = objs.swapaxes(1, 2)
-    self._check_shape(objs.shape if not isinstance(parts[part][0], Ragged) else (1, 0, objs.shape[2]), None if mask is None else mask.shape)
+    elif not self.row_wise and objs.ndim == 3: objs = objs.swapaxes(1, 2); shape = objs.shape
+    self._check_shape(shape, None if mask is None else mask.shape)
     self._check_finite(objs, mask)
 
 @patch
@@ -316,7 +317,8 @@ class _Trial:
         "Outputs must agree"
         if got.shape != want.shape: raise LawError(self.says(law, f"{how}, the output has the shape {tuple(got.shape)} instead of {tuple(want.shape)}"))
         diff = (got - want).detach().abs().flatten(1).amax(1).nan_to_num(torch.inf, torch.inf)
-        if diff.max() > 1e-7*(1 + want.detach().abs().max()): raise LawError(self.says(law, f"{how}, event {int(diff.argmax())} changes by {float(diff.max()):.3g}"))
+        if diff.max() <= 1e-7*(1 + want.detach().abs().max()): return
+        raise LawError(self.says(law, f"{how}, event {int(diff.argmax())} changes by {float(diff.max()):.3g}"))
 
     def says(self, law:str, why:str)->str: return f"{self.name} breaks the law '{law}': {why}"
 
@@ -381,10 +383,14 @@ def check_head(
             for train in (False, True): _numbers(t, what, mask, train)
         x = t.x.masked_fill(~t.mask.unsqueeze(-1), 0.)
         alone = torch.cat([t.feed(x[i:i+1], t.mask[i:i+1]) for i in range(len(x))])
-        t.same("events do not see one another", "alone", t.feed(x, t.mask), alone)
+        want = t.feed(x, t.mask)
+        t.same("events do not see one another", "alone", want, alone)
+        t.head = t.head.float()
+        if (single := t.feed(x.float(), t.mask)).dtype != torch.float32 or not (single - want).abs().max() <= .01*(1 + want.abs().max()):
+            raise LawError(t.says("single precision will do", f"{single.dtype} and up to {float((single - want).detach().abs().max()):.3g} away from double"))
     return ["same input, same bits", "padding may hold anything", "what is NaN does not exist", "jagged objects are the same",
             *["more padding changes nothing"]*(head.n_obj is None), *["order of objects"]*permutation, "output is (event, get_out_size())",
-            "finite outputs", "finite gradients", "the gradient reaches every parameter", "events do not see one another"]
+            "finite outputs", "finite gradients", "the gradient reaches every parameter", "events do not see one another", "single precision will do"]
 
 # %% ../../nbs/24_tensor.ipynb #4358a507
 class DeepSets(AbsMatrixHead):
@@ -393,7 +399,7 @@ class DeepSets(AbsMatrixHead):
         cont_feats:Sequence[str], # Flat columns that are cells of the matrix; none if objects come beside
         feats_per_vec:Sequence[str], # Features of each object
         vecs:Sequence[str]|None=None, # Names of the objects, if they have any
-        phi:Sequence[int]=(100, 100, 128), # Neurons of the layers for each object (the $\\Phi$ above, no angle in [rad])
+        phi:Sequence[int]=(100, 100, 128), # Neurons of the layers for each object (the $\Phi$ above, no angle in [rad])
         pool:Sequence[str]=("sum",), # How objects become one vector, one or more of `POOLS`; several are laid side by side
         rho:Sequence[int]=(), # Neurons of further layers after pooling; the body may be enough
         weight_feat:str|None=None, # Feature, not negative and not scaled, whose share of the event weighs each object in the sum; the others reach the network
