@@ -35,9 +35,11 @@ def knn_edges(
     k:int=8, # Neighbours of each object, itself not among them; all others, if there are fewer
     periods:Sequence[float|None]|None=None, # Period of each coordinate, such as 2π for an azimuth, None for those that do not come round
 )->Int[Tensor,"2 n_edge"]: # From the neighbour, to the object; sorted by the object, then by distance
-    "Edges from the nearest objects of the same event; raises `OptionError` if `k` is less than 1"
+    "Edges from the nearest objects of the same event; raises `OptionError` if `k` or a period makes no sense"
     if k < 1: raise OptionError(f"knn_edges: k must be at least 1, got {k}")
     n, periods = ptr.diff(), [None]*pos.shape[1] if periods is None else periods
+    if len(periods) != pos.shape[1] or any(p is not None and p <= 0 for p in periods):
+        raise OptionError(f"knn_edges: periods must be {pos.shape[1]} numbers above 0, or None, one for each coordinate; got {list(periods)}")
     longest = int(n.max()) if len(n) else 0
     if longest < 2: return ptr.new_empty(2, 0)
     step = max(1, 2**22//longest**2)  # So many events fit into memory
@@ -60,17 +62,18 @@ def _knn(pos:Tensor, first:Tensor, n:Tensor, longest:int, k:int, periods:Sequenc
 
 # %% ../../nbs/18_pyg.ipynb #cbb11fba
 def _nodes(x:Any, part:int, row_wise:bool)->tuple[Tensor|None, Tensor, Tensor]:
-    "Flat features, objects of all events, and where each event begins; raises `ShapeError` if there are no objects"
+    "Flat features, objects of all events, and where each event begins; raises `ShapeError` if there are no objects, or their mask is none"
     flat, *rest = x if isinstance(x, tuple) else (None, x)
     parts = []
     for t in rest:
         if t.is_floating_point() or not parts: parts.append((t, None))
         else: parts[-1] = (parts[-1][0], t)
-    if part >= len(parts) or parts[part][0].dim() != 3 - (parts[part][1] is not None and parts[part][1].dtype != torch.bool):
-        raise ShapeError(f"pyg: no objects of shape (event, obj, feat) or (obj, feat) with offsets; the inputs have {[tuple(t.shape) for t in rest]}")
-    objs, how = parts[part]
-    if how is not None and how.dtype != torch.bool: return flat, objs, how
-    if not row_wise: objs = objs.transpose(1, 2)
+    objs, how = parts[part] if 0 <= part < len(parts) else (torch.empty(0), None)
+    if how is not None and how.dim() == 1 and objs.dim() == 2: return flat, objs, how
+    if objs.dim() == 3 and not row_wise: objs = objs.transpose(1, 2)
+    if objs.dim() != 3 or how is not None and (how.dtype != torch.bool or how.shape != objs.shape[:2]) or any(o.dim() == 2 and h is None for o, h in parts):
+        raise ShapeError(f"pyg: part {part} must be objects (event, obj, feat), alone or with a boolean mask (event, obj), or (obj, feat) with offsets; "
+                         f"the inputs have {', '.join(f'{tuple(t.shape)} {t.dtype}'.replace('torch.', '') for t in rest) or 'none'}")
     there = ~objs.isnan().all(-1) if how is None else how
     n = there.sum(1)
     return flat, objs[there], torch.cat([n.new_zeros(1), n.cumsum(0)])
@@ -99,11 +102,11 @@ def pyg_batch(
     per_event = dict(u=u if u is not None and u.shape[1] else None, y=y, w=w)
     given = {n: t for n, t in dict(x=nodes, edge_index=links, pos=pos, **per_event).items() if t is not None}
     event = torch.repeat_interleave(torch.arange(len(ptr)-1, device=ptr.device), ptr.diff())
-    out = data.Batch(_base_cls=data.Data, **given, batch=event, ptr=ptr)
+    out = data.Batch(**given, batch=event, ptr=ptr)
     return _divisible(out, ptr, event, given)
 
 def _divisible(out:Any, ptr:Tensor, event:Tensor, given:Mapping[str, Tensor])->Any:
-    "Tell PyG where each event's part of a batch is, so that `batch[i]` and `to_data_list` work"
+    "Tell PyG where each event's part of a batch is, so that `batch[i]` and `to_data_list` work, as PyG's own `from_data_list` does"
     n, none = len(ptr) - 1, torch.zeros(len(ptr)-1, dtype=torch.int64)
     at = {"x": ptr.cpu(), "pos": ptr.cpu()}
     if "edge_index" in given:
@@ -121,6 +124,7 @@ def _collection(fy:FoldYielder, name:str|None)->dict[str, Any]:
     if not have:
         if not fy.yield_matrix or fy.matrix_row_wise is None:
             raise OptionError(f"{fy.name} yields no objects; open it with ragged=..., or with its matrix")
+        if not fy.yield_mask: raise OptionError(f"{fy.name} does not yield which objects of its matrix exist; open it with yield_mask=True")
         return dict(part=0, feats=list(fy.matrix_feats["feats_per_vec"]), row_wise=bool(fy.matrix_row_wise))
     if name is None and len(have) > 1:
         raise OptionError(f"{fy.name} yields {', '.join(have)}; a graph has one sort of nodes, say which with name=...")
@@ -181,5 +185,5 @@ def pyg_data(
     **kw:Any, # Further arguments of `pyg_batches`: edges, k, coords, periods, ...
 )->list: # Of `torch_geometric.data.Data`, in the order of the file
     "Every event as a graph of its own, for PyG's own loaders and transforms; slow, compared to `pyg_batches`"
-    folds = None if fold_idx is None else [fold_idx] if isinstance(fold_idx, int) else list(fold_idx)
+    folds = None if fold_idx is None else list(fold_idx) if hasattr(fold_idx, "__len__") else [fold_idx]
     return [event for b in pyg_batches(fy, None, folds, shuffle=False, **kw) for event in b.to_data_list()]

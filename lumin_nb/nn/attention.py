@@ -35,6 +35,10 @@ def _polar(kin:Tensor, how:str, min_pt:float)->tuple[Tensor, Tensor, Tensor, Ten
     else: m2 = _mass2(kin[..., 3], (pt*pt + pz*pz).sqrt())
     return pt, torch.asinh(pz/(pt*pt + m2).sqrt()), phi, m2
 
+def _check_floors(where:str, min_dr:float, min_pt:float)->None:
+    "Logarithms need floors"
+    if min_dr <= 0 or min_pt <= 0: raise OptionError(f"{where}: min_dr and min_pt must be above 0, got {min_dr} and {min_pt}")
+
 def _mass2(e:Tensor, p:Tensor)->Tensor:
     "Squared mass; what is smaller than the rounding of energy and momentum is zero, since they do not hold it"
     m2 = (e-p)*(e+p)
@@ -66,6 +70,7 @@ def pair_features(
     "Logarithms of relative transverse momentum, its share, distance and squared mass of all pairs of objects (arXiv:2202.03772)"
     if kin.shape[-1] != len(KIN[choose(how, KIN, "how")]):
         raise OptionError(f"pair_features: how='{how}' needs {', '.join(KIN[how])}, got {kin.shape[-1]} features")
+    _check_floors("pair_features", min_dr, min_pt)
     if mask is not None: kin = kin.masked_fill(~mask.unsqueeze(-1), 0.)
     one = _polar(kin, how, min_pt)
     out = _pair(tuple(o.unsqueeze(2) for o in one), tuple(o.unsqueeze(1) for o in one), min_dr)
@@ -91,6 +96,8 @@ class PairEmbed(nn.Module):
         lookup_act:Callable[[str],nn.Module]=lookup_act, # How a name becomes an activation
     ):
         super().__init__()
+        _check_floors("PairEmbed", min_dr, min_pt)
+        if n_heads < 1: raise OptionError(f"PairEmbed: n_heads must be at least 1, got {n_heads}")
         self.how, self.min_dr, self.min_pt = choose(how, KIN, "how"), min_dr, min_pt
         # One norm, of the four features. Norms between layers would cost as much as the layers, and the start keeps the spread
         self.bn = MaskedBatchNorm1d(4, affine=False)
@@ -158,9 +165,9 @@ class ParticleAttentionBlock(_AttentionBlock):
         "Hear, and digest"
         (n, v), h = mask.shape, self.n_heads
         if bias is None: bias = _key_bias(mask, x.dtype).view(n, 1, 1, v).expand(n, h, v, v)
-        q, k, value = self.qkv(self.ask(x)).view(n, v, 3, h, -1).permute(2, 0, 3, 1, 4).flatten(1, 2)
+        q, k, value = self.qkv(self.ask(x)).view(n, v, 3, h, self.n_per).permute(2, 0, 3, 1, 4).flatten(1, 2)
         heard = self.drop(_weights(q, k, bias.flatten(0, 1))) @ value
-        return self._add(x, heard.view(n, h, v, -1).transpose(1, 2).flatten(2))
+        return self._add(x, heard.view(n, h, v, self.n_per).transpose(1, 2).flatten(2))
 
 # %% ../../nbs/24d_attention.ipynb #32a8d455
 class ClassAttentionBlock(_AttentionBlock):
@@ -228,7 +235,8 @@ class ParticleTransformer(AbsMatrixHead):
         **base:Any, # Further options of `AbsMatrixHead`: vecs, n_obj, row_wise, part, name, cat_embedder, lookup_init, lookup_act
     ):
         super().__init__(cont_feats, feats_per_vec, **base)
-        if n_cls_blocks < 1: raise OptionError("ParticleTransformer: n_cls_blocks must be at least 1, else nobody listens to the objects")
+        if min(n_blocks, n_cls_blocks) < 1:
+            raise OptionError(f"ParticleTransformer: n_blocks and n_cls_blocks must be at least 1, got {n_blocks} and {n_cls_blocks}")
         self._find_kin(kin, how, choose(kin_feats, ("all", "invariant", "none", "raw"), "kin_feats"))
         inits, self.min_pt = dict(lookup_init=self.lookup_init, lookup_act=self.lookup_act), min_pt
         self.bn = MaskedBatchNorm1d(self.n_in) if use_in_bn else None
@@ -259,6 +267,8 @@ def _kin_of(names:Sequence[str])->str:
 def _find_kin(self:ParticleTransformer, kin:Sequence[str]|None, how:str|None, kin_feats:str)->None:
     "Where the kinematics are, what they are, and how many numbers an object brings"
     self.kin = [] if kin is None else need(kin, self.feats_per_vec, "feats_per_vec")
+    if not self.kin and (kin is not None or how is not None): raise OptionError("ParticleTransformer: kin names no feature. Say which are the kinematics")
+    if len(set(self.kin)) < len(self.kin): raise OptionError(f"ParticleTransformer: kin={', '.join(self.kin)} names a feature twice")
     self.how = choose(how, KIN, "how") if how is not None else _kin_of(self.kin) if self.kin else None
     if self.kin and len(self.kin) != len(KIN[self.how]):
         raise OptionError(f"ParticleTransformer: how='{self.how}' needs kin to name {', '.join(KIN[self.how])}, got {', '.join(self.kin)}")

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..core import DataError, OptionError, ShapeError, choose, need, patch
-from .layers import InitFn, ObjMLP, lookup_act, lookup_normal_init
+from .layers import InitFn, MaskedBatchNorm1d, ObjMLP, lookup_act, lookup_normal_init
 from .tensor import AbsMatrixHead
 from ..ragged import Ragged
 
@@ -93,7 +93,7 @@ class LorentzBoostNet(AbsMatrixHead):
         four_mom:Sequence[str]=("px", "py", "pz", "E"), # Features that are the four-momentum, unscaled
         system:str="pxpypze", # What they are, see `four_momenta`
         max_gamma:float=1000., # Largest Lorentz factor of a frame
-        bn_class:Callable[[int],nn.Module]=nn.BatchNorm1d, # Which batch norm, made from a width
+        bn_class:Callable[[int],nn.Module]=MaskedBatchNorm1d, # Which batch norm, made from a width
         freeze:bool=False, # Let training change nothing?
         **base:Any, # Further arguments of `AbsMatrixHead`; `n_obj` or `vecs` is needed
     ):
@@ -122,8 +122,8 @@ class LorentzBoostNet(AbsMatrixHead):
         x:Float[Tensor,"event obj feat"], # Objects: row-wise, and zero where there is none
         mask:Bool[Tensor,"event obj"], # Which exist
     )->Float[Tensor,"event out"]: # Features of the boosted particles
-        "Add, boost, look"
-        return self.bn(self.feat_extractor(self.boosted(x)))
+        "Add, boost, look; all in the bits that momenta came with, also under `torch.autocast`"
+        with torch.autocast(x.device.type, enabled=False): return self.bn(self.feat_extractor(self.boosted(x)))
 
 # %% ../../nbs/24e_lorentz.ipynb #998ddac4
 @patch
@@ -134,7 +134,9 @@ def _find_momenta(self:LorentzBoostNet)->None:
     n = SYSTEMS[choose(self.system, SYSTEMS, f"{kind}: system")]
     if len(self.four_mom) != n: raise OptionError(f"{kind}: four_mom names {len(self.four_mom)} features, and '{self.system}' has {n}")
     need(self.four_mom, self.feats_per_vec, f"{kind}: feats_per_vec")
-    if self.n_obj is None: raise OptionError(f"{kind}: every place of an object has weights; give n_obj, the number of places")
+    if len(set(self.four_mom)) < n: raise OptionError(f"{kind}: four_mom names a feature twice: {', '.join(self.four_mom)}")
+    if self.max_gamma <= 1: raise OptionError(f"{kind}: max_gamma must be above 1, got {self.max_gamma}")
+    if self.n_obj is None: raise OptionError(f"{kind}: every place of an object has weights; give n_obj, the number of places (a file's: its max_obj)")
     self.register_buffer("at", torch.tensor([self.feats_per_vec.index(f) for f in self.four_mom]), persistent=False)
 
 def _with_places(args:dict[str,Any], fy:Any)->dict[str,Any]:
@@ -206,7 +208,7 @@ class LearnedBoostFeats(nn.Module):
         bn:bool=False, # Batch norms between the layers, too?
         lookup_init:InitFn=lookup_normal_init, # How the weights start
         lookup_act:Callable[[str],nn.Module]=lookup_act, # How a name becomes an activation
-        bn_class:Callable[[int],nn.Module]=nn.BatchNorm1d, # Which batch norm of the four-momenta, made from a width
+        bn_class:Callable[[int],nn.Module]=MaskedBatchNorm1d, # Which batch norm of the four-momenta, made from a width
     ):
         super().__init__()
         if depth < 1 or width < 1: raise OptionError(f"LearnedBoostFeats: depth and width must be at least 1, got {depth} and {width}")
@@ -242,7 +244,7 @@ class AutoExtractLorentzBoostNet(LorentzBoostNet):
         act:str="swish", # Activation of every layer
         do:float=0., # Dropout probability
         bn:bool=False, # Batch norms between the layers, beside that of the four-momenta?
-        bn_class:Callable[[int],nn.Module]=nn.BatchNorm1d, # Which batch norm of the four-momenta, made from a width
+        bn_class:Callable[[int],nn.Module]=MaskedBatchNorm1d, # Which batch norm of the four-momenta, made from a width
         lookup_init:InitFn=lookup_normal_init, # How the weights start
         lookup_act:Callable[[str],nn.Module]=lookup_act, # How a name becomes an activation
         **base:Any, # `four_mom`, `system`, `max_gamma`, `freeze` of `LorentzBoostNet`, and arguments of `AbsMatrixHead`; `n_obj` or `vecs` is needed
