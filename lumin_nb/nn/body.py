@@ -6,6 +6,7 @@
 __all__ = ['ResBlock', 'FullyConnected', 'IdentBody', 'MultiBlock']
 
 # %% ../../nbs/22_body.ipynb #1b317c37
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
@@ -145,12 +146,27 @@ def _columns(feats:Sequence[str], feat_map:Mapping[str,list[int]])->list[int]:
     return cols
 
 # %% ../../nbs/22_body.ipynb #ec19eee9
+def _params(cls:type, sure:bool=False)->dict[str, Any]|None:
+    "Arguments of a class and, if it takes further ones, of its base; None if it takes any, or if only `**base` is sure to be for the base"
+    out = {}
+    for c in cls.__mro__:
+        if c is nn.Module or c is object: return None
+        if "__init__" not in vars(c): continue
+        own = list(inspect.signature(c.__init__).parameters.values())[1:]
+        out = {p.name: p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)} | out
+        if not (more := [p.name for p in own if p.kind is p.VAR_KEYWORD]): return out
+        if sure and more != ["base"]: return None
+
+# %% ../../nbs/22_body.ipynb #4d456902
 def _sub_body(make:Any, where:str, n_in:int, feat_map:Mapping[str,list[int]], **auto)->AbsBlock:
-    "One of the bodies of a `MultiBlock`; what a partial says of initialisation and activations stands"
+    "One of the bodies of a `MultiBlock`, told what it takes; what a partial says of initialisation and activations stands"
     base = make.func if isinstance(make, partial) else make
     if not (isinstance(base, type) and issubclass(base, nn.Module)):
         raise OptionError(f"{where} must be a class of bodies or a partial of one, got {make!r}")
-    return make(n_in=n_in, feat_map=feat_map, **{k: v for k, v in auto.items() if k not in getattr(make, "keywords", {})})
+    if not hasattr(base, "get_out_size"): raise OptionError(f"{where}: {base.__name__} has no get_out_size. Base it on AbsBlock")
+    takes, said = _params(base), getattr(make, "keywords", {})
+    auto = {"feat_map": feat_map, **{k: v for k, v in auto.items() if k not in said}}
+    return make(n_in=n_in, **{k: v for k, v in auto.items() if takes is None or k in takes})
 
 class _Bottleneck(nn.Sequential):
     "A learned summary of some columns"

@@ -26,7 +26,7 @@ from ..core import DataError, FeatureError, FoldFileError, LuminError, OptionErr
 from . import attention, graph, image, layers, lorentz, sequence, tensor
 from . import body as body_room, head as head_room, tail as tail_room
 from . import loss as loss_room
-from .body import FullyConnected
+from .body import FullyConnected, _params
 from .head import AbsHead, CatEmbedder, CatEmbHead, FeatSubset
 from .layers import InitFn, lookup_act, lookup_normal_init, lookup_uniform_init
 from .loss import QuantileLoss, WeightedLoss, as_loss, lookup_loss
@@ -36,17 +36,6 @@ _ROOMS = (layers, head_room, body_room, tail_room, tensor, sequence, image, grap
 
 # %% ../../nbs/26_builder.ipynb #8599c5e7
 _OPTIONAL = ("cat_embedder", "feat_map", "lookup_init", "lookup_act", "freeze")  # Blocks need not take these
-
-def _params(cls:type, sure:bool=False)->dict[str, Any]|None:
-    "Arguments of a class and, if it takes further ones, of its base; None if it takes any, or if only `**base` is sure to be for the base"
-    out = {}
-    for c in cls.__mro__:
-        if c is nn.Module or c is object: return None
-        if "__init__" not in vars(c): continue
-        own = list(inspect.signature(c.__init__).parameters.values())[1:]
-        out = {p.name: p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)} | out
-        if not (more := [p.name for p in own if p.kind is p.VAR_KEYWORD]): return out
-        if sure and more != ["base"]: return None
 
 def _check_names(where:str, cls:type, given:Any, auto:Sequence[str]=())->None:
     "Every argument that is `given` must be one of a class, and not one that is passed anyway"
@@ -122,11 +111,13 @@ def make_opt(
 )->torch.optim.Optimizer: # Each of its groups of parameters has an 'lr_scale'
     "An optimiser of all parameters; raises `OptionError` for unknown names"
     opt, kw = _opt_recipe(opt_args or {})
+    if not any(True for _ in net.parameters()): raise OptionError("make_opt: the network has no parameters, so there is nothing to train")
     return opt(_param_groups(net, opt_args or {}, kw["lr"]), **kw)
 
 # %% ../../nbs/26_builder.ipynb #831cbb22
 _OURS = {f.__name__: f for f in (CatEmbedder, lookup_act, lookup_normal_init, lookup_uniform_init, lorentz.boost_feats)} | {
-    k: o for m in _ROOMS for k in m.__all__ if isinstance(o := getattr(m, k), type) and issubclass(o, nn.Module)}
+    k: o for m in _ROOMS for k in m.__all__ if isinstance(o := getattr(m, k), type) and issubclass(o, nn.Module)
+    and not inspect.isabstract(o)}
 _PARTS = (nn.modules.loss._Loss, nn.RNNBase, nn.modules.batchnorm._NormBase)  # Classes of PyTorch that are options
 _TORCH = {"torch.nn": (nn, lambda o: isinstance(o, type) and issubclass(o, _PARTS)),
           "torch.nn.functional": (nn.functional, lambda o: inspect.isfunction(o) and "reduction" in inspect.signature(o).parameters),
@@ -197,6 +188,7 @@ def _check_block(part:str, block:Any, args:Mapping[str,Any])->None:
     if not (isinstance(base, type) and issubclass(base, nn.Module)):
         raise OptionError(f"{part} must be a class of blocks or a partial of one, got {block!r}")
     if isinstance(block, partial) and block.args: raise OptionError(f"{part}: name the arguments of the partial, got {block.args}")
+    if lacks := sorted(getattr(base, "__abstractmethods__", ())): raise OptionError(f"{part}: {base.__name__} has no {', '.join(lacks)}, which it must")
     given = {**getattr(block, "keywords", {}), **args}
     _check_names(f"model_args['{part}'] of {base.__name__}", base, given, AUTO_ARGS[part])
     for k, v in given.items(): _check_partials(f"{part}: {k}", v)
@@ -258,11 +250,15 @@ def _head_args(fy:Any, kwargs:Mapping[str,Any])->dict[str,Any]:
     "What a head over objects must know of a file, as far as nobody says it"
     head, args = kwargs.get("head", CatEmbHead), kwargs.get("model_args") or {}
     given = {**getattr(head, "keywords", {}), **(args.get("head") or {})}
-    if (ask := getattr(getattr(head, "func", head), "fy_args", None)) is None: return {}
+    base = getattr(head, "func", head)
+    if not isinstance(base, type) or (ask := getattr(base, "fy_args", None)) is None: return {}
     try: found = {k: v for k, v in ask(fy, **({"name": given["name"]} if "name" in given else {})).items() if k not in given}
     except FeatureError:
         if "feats_per_vec" not in given: raise
         return {}  # The objects are flat columns
+    takes = _params(base)
+    if deaf := [k for k in found if takes is not None and k not in takes]:
+        raise OptionError(f"head: {base.__name__} must accept {', '.join(deaf)}: let its __init__ take **base, for super().__init__(**base)")
     return {"model_args": {**args, "head": {**found, **(args.get("head") or {})}}}
 
 # %% ../../nbs/26_builder.ipynb #7e1adac2
@@ -362,7 +358,11 @@ def _make(self:ModelBuilder, part:str, **auto)->nn.Module:
     try: made = block(**{k: v for k, v in auto.items() if params is None or k in params}, **self.model_args[part])
     except TypeError as e:
         if not re.search(r"__init__\(\) missing .* required", str(e)): raise
-        raise OptionError(f"{part}: {e}. Say it in a partial or in model_args; ModelBuilder.from_fy knows what a file holds") from e
+        hint = "; ModelBuilder.from_fy fills in what a file yields (with ragged=... or yield_matrix=True)"*(part == "head")
+        raise OptionError(f"{part}: {e}. Say it in a partial or in model_args{hint}") from e
+    for k in {"head": ("get_out_size", "feat_map"), "body": ("get_out_size",)}.get(part, ()):
+        if inspect.getattr_static(made, k, None) is None:
+            raise OptionError(f"{part}: {type(made).__name__} has no {k}. Base it on {'AbsHead' if part == 'head' else 'AbsBlock'}")
     if auto["freeze"] and "freeze" not in (params or ["freeze"]): getattr(made, "freeze_layers", lambda: made.requires_grad_(False))()
     return made
 
@@ -447,7 +447,9 @@ def _load_parts(self:ModelBuilder, net:nn.Sequential)->None:
     if "body" in parts and "head" not in parts and (self.cont_subsample_rate or theirs.get("cont_subsample_rate")):
         raise OptionError("pretrain_parts: a body that was trained on some of the features needs the head that knows which. Say 'head', too")
     for part in parts:
-        own = {k.removeprefix(f"{part}."): t for k, t in tensors.items() if k.startswith(f"{part}.")}
+        own, mine = {k.removeprefix(f"{part}."): t for k, t in tensors.items() if k.startswith(f"{part}.")}, getattr(net, part).state_dict()
+        if part == "body" and any(k.endswith(".cols") and k in own and not own[k].equal(mine[k].cpu()) for k in mine):
+            raise FeatureError(f"pretrain_file: the blocks in the body of {self.pretrain_file} get other features. Give feats_per_block as there")
         try: getattr(net, part).load_state_dict(own)
         except RuntimeError as e:
             raise FoldFileError(f"pretrain_file: the {part} of {self.pretrain_file} does not fit: {' '.join(str(e).split())[:300]}") from e
@@ -466,10 +468,15 @@ def _check_same_inputs(self:ModelBuilder, theirs:Mapping[str,Any])->None:
     if was and now and was != now:
         raise FeatureError(f"pretrain_file: {self.pretrain_file} was trained on objects with {_listed_objects(was)}, not {_listed_objects(now)}. "
                            "Take pretrain_parts=('tail',), or the same objects")
+    was, now = _places(theirs["head"], theirs["model_args"]), _places(self.head, self.model_args)
+    if was != now and sorted(was) == sorted(now):
+        raise FeatureError(f"pretrain_file: {self.pretrain_file} has heads for {', '.join(was)}, here they are for {', '.join(now)}. Name them in that "
+                           f"order: matrix_head={{'{was[0]}': ...}}")
     a, b = (json.loads(json.dumps(e["categories"])) or {} for e in emb)
     if odd := [f for f in a.keys() & b.keys() if a[f] != b[f]]:
         raise DataError(f"pretrain_file: codes of '{odd[0]}' mean {a[odd[0]]} in {self.pretrain_file} and {b[odd[0]]} here. Use the cat_maps of its training")
 
+# %% ../../nbs/26_builder.ipynb #a76f67ca
 def _object_feats(v:Any)->list[tuple[str, ...]]:
     "Features and names of objects that a head is told of, as it is or as it stands in JSON"
     if isinstance(v, partial): v = v.keywords
@@ -477,6 +484,13 @@ def _object_feats(v:Any)->list[tuple[str, ...]]:
     if not isinstance(v, Mapping): return []
     own = [w["$tuple"] if isinstance(w, Mapping) else w for k in ("feats_per_vec", "vecs") if (w := v.get(k))]
     return [*map(tuple, own), *(o for k, w in v.items() if k not in ("feats_per_vec", "vecs") for o in _object_feats(w))]
+
+def _places(head:Any, args:Mapping[str,Any])->list[str]:
+    "Names of the collections, head by head, of a recipe or its JSON"
+    said = {**(head.get("kwargs", {}) if isinstance(head, Mapping) else getattr(head, "keywords", {})), **args["head"]}
+    heads = said.get("matrix_head")
+    if isinstance(heads, Mapping) and not {"$partial", "$ref", "$custom", "$tuple"} & heads.keys(): return list(heads)
+    return [c.get("name", "") for c in said.get("collections") or () if isinstance(c, Mapping)]
 
 def _listed_objects(feats:Sequence[tuple[str, ...]])->str: return " and ".join(f"({', '.join(f)})" for f in feats)
 

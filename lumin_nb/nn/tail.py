@@ -318,8 +318,8 @@ def predict(
     self:AbsEndcap,
     inputs:Any, # What the `predict` of the model takes; for a torch network an array or a tensor, or a tuple of these
     as_np:bool=True, # numpy array, or a tensor?
-    pred_name:str="endcap", # Column for a `FoldYielder`
-    **kw, # Further arguments of the model's own `predict`, e.g. bs
+    pred_name:str="endcap", # Column for a `FoldYielder`; with `syst`, '_' and its name are added
+    **kw, # Further arguments of the model's own `predict`, e.g. bs; for a `FoldYielder` bs and syst
 )->np.ndarray|Tensor|None: # Shape (event,) or (event, out); None for a `FoldYielder`, which then has it as a column
     "The function of predictions; raises `OptionError` for a fold file if there is but a torch network"
     if hasattr(inputs, "save_preds"): return self._predict_file(inputs, pred_name, **kw)
@@ -335,23 +335,26 @@ def _as_tensors(x:Any)->Any:
     return t if t.dtype == torch.bool or t.dim() == 1 and not t.is_floating_point() else t.float()
 
 @patch
-def _predict_file(self:AbsEndcap, fy:Any, pred_name:str, **kw)->None:
-    "Write the function of predictions into a fold file"
+def _predict_file(self:AbsEndcap, fy:Any, pred_name:str, syst:str|None=None, **kw)->None:
+    "Write the function of predictions into a fold file, under the names that the model itself would give them"
     if self.bare: raise OptionError(f"{type(self).__name__}: a torch network does not know what a fold file holds. Give arrays, or a Model")
     models = getattr(self.model, "models", None) or [self.model]
-    folds = [m.predict_folds(fy, **kw) for m in models]
+    syst = fy._syst(syst)  # 'nominal' is None
+    folds = [m.predict_folds(fy, syst=syst, **kw) for m in models]
     mean = lambda i: sum(w*torch.as_tensor(f[i]) for f, (_, _, w) in zip(folds, self._members()))
-    fy.save_preds({i: self._checked(mean(i)).detach().numpy() for i in folds[0]}, pred_name)
+    out = {i: self._checked(mean(i)).detach().numpy() for i in folds[0]}
+    fy.save_preds({i: y[:, 0] if y.shape[1:] == (1,) else y for i, y in out.items()}, pred_name if syst is None else f"{pred_name}_{syst}")
 
 # %% ../../nbs/23_tail.ipynb #fe121a55
 @patch
+@torch.enable_grad()
 def jacobian(
     self:AbsEndcap,
     pred:Float[Tensor,"event targ"], # Predictions
 )->Float[Tensor,"event out targ"]: # Derivative of each result with respect to each prediction
     "How the function reacts to predictions, event by event; raises `ShapeError` if it does not depend on them"
     pred = pred.detach().requires_grad_()
-    with torch.enable_grad(): y = self._checked(pred)
+    y = self._checked(pred)
     if not y.requires_grad: raise ShapeError(f"{type(self).__name__}.func: the result has no gradient; compute it in torch, without detach")
     cols = y.flatten(1).unbind(1) if y.dim() > 1 else [y]
     return torch.stack([torch.autograd.grad(c.sum(), pred, retain_graph=True)[0] for c in cols], 1)
