@@ -1015,7 +1015,7 @@ def df2foldfile(
     *, seed:int=0, # Seed of the folds; None draws one, which the file tells
     overwrite:bool=False, # Replace a file of that name?
     fold_key:str|None=None, # Column of whole numbers: fold = number modulo n_folds, whatever else is in the table
-    ragged:Mapping[str, Any]|None=None, # {name: {feature: column of lists}} or {name: [columns]}
+    ragged:Mapping[str, Any]|None=None, # {name: {feature: column of lists}}, {name: [columns]}, or {name: a `Ragged`}
     ragged_types:Mapping[str, str]|None=None, # {name: 'float64'}, where float32 is not enough
     systematics:Mapping[str, Any]|None=None, # {variation: {column: shifted column}}, or {variation: shifted frame}
     process_feat:str|None=None, # Column with the process of each event
@@ -1038,6 +1038,8 @@ def _write_frame(df:Any, n_folds:int, savename:Any, shuffle:bool, strat_key:str|
     if df is not None and not isinstance(df, pd.DataFrame):
         raise OptionError(f"df: {type(df).__name__} is no DataFrame. `source.foldfile` takes awkward arrays, trees and files")
     seed = _drawn(seed)
+    objects = {k: r for k, r in (kw["ragged"] or {}).items() if isinstance(r, Ragged)}
+    if objects: kw["ragged"] = {**kw["ragged"], **{k: {f: f"{k}.{f}" for f in r.feats} for k, r in objects.items()}}
     tensors = [x if x is None or hasattr(x, "coords") else np.asarray(x) for x in (tensor_data, tensor_target)]
     for k, x, sparse in (("tensor", tensors[0], tensor_as_sparse), ("target_tensor", tensors[1], tensor_target_as_sparse)):
         if x is not None: kw |= {f"{k}_shape": x.shape[1:], f"{k}_is_sparse": sparse}
@@ -1046,7 +1048,8 @@ def _write_frame(df:Any, n_folds:int, savename:Any, shuffle:bool, strat_key:str|
     df, schema = _with_shifts(df, FoldSchema(**kw), systematics)
     n = _n_events(df, {}, 0, *tensors)
     fold, how = _frame_folds(df, n, n_folds, schema, shuffle, strat_key, fold_key, seed)
-    with FoldWriter(savename, schema, n_folds, seed, how, compression, overwrite, whole=True) as w: w.add(df, fold, *tensors)
+    with FoldWriter(savename, schema, n_folds, seed, how, compression, overwrite, whole=True) as w:
+        w.add(df, fold, *tensors, ragged=objects)
     return w.path
 
 def _drawn(seed:int|None)->int: return int(make_rng().integers(2**31)) if seed is None else seed  # A fresh one is kept in the file, too
