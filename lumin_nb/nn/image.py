@@ -115,7 +115,7 @@ class AbsImageHead(AbsHead):
         shape:Sequence[int], # Of the tensor of one event, e.g. (row, col) or (channel, row, col)
         act:str="relu", # Activation
         bn:bool=False, # Batch normalisation?
-        pool:Sequence[str]|None=("mean", "max"), # What is taken of each channel, out of `POOLS`; None: all pixels, one after another
+        pool:str|Sequence[str]|None=("mean", "max"), # What is taken of each channel, out of `POOLS`; None: all pixels, one after another
         part:int=0, # Which tensor, if there are several beside the flat features
         name:str="image", # Its name
         layer_kargs:Mapping[str,Any]|None=None, # More options for `get_layers`
@@ -153,11 +153,12 @@ class AbsImageHead(AbsHead):
 
 # %% ../../nbs/24b_image.ipynb #451daca5
 @patch
-def _check_options(self:AbsImageHead, shape:Sequence[int], pool:Sequence[str]|None)->None:
+def _check_options(self:AbsImageHead, shape:Sequence[int], pool:str|Sequence[str]|None)->None:
     "Shape, pooling and flat features must be possible"
     self.shape, kind, n = tuple(shape), type(self).__name__, len(shape)
+    if self.part < 0: raise OptionError(f"{kind}: part must be 0 for the first tensor, or more, got {self.part}")
     self.n_channels_in = shape[0] if n > self.n_dim else 1
-    self.pool = None if pool is None else [choose(p, POOLS, "pool") for p in pool]
+    self.pool = None if pool is None else [choose(p, POOLS, "pool") for p in ([pool] if isinstance(pool, str) else pool)]
     if pool is not None and not self.pool: raise OptionError(f"{kind}: pool is empty. Known: {', '.join(POOLS)}; None takes all pixels")
     if n not in (self.n_dim, self.n_dim + 1) or min(self.shape) < 1:
         want = ("row, col", "layer, row, col")[self.n_dim - 2]
@@ -178,7 +179,7 @@ def _measure(self:AbsImageHead)->None:
 @patch
 def get_image(
     self:AbsImageHead,
-    x:Any, # Tensor of the head's shape for each event, or a tuple: flat features, tensor, and perhaps a mask of its shape, with or without channels
+    x:Any, # Tensor of the head's shape for each event, or a tuple: flat features, tensor, and perhaps a boolean mask of its shape, with or without channels
 )->Float[Tensor,"event channel ..."]: # With an axis of channels, zero where something is NaN or masked
     "Find the image; raises `ShapeError` if there is none of the right shape"
     parts, part = ([(x, None)], 0) if isinstance(x, Tensor) else (split_parts(x)[1], self.part)
@@ -231,6 +232,7 @@ def check_inputs(
     image, mask = parts[part]
     if flat is not None and flat.shape[1:] != (0,):
         raise ShapeError(f"inputs: {kind} reads a picture only, so the flat features must have the shape (event, 0), got {flat.shape}. Take MultiHead")
+    if flat is not None and len(flat) != len(image): raise ShapeError(f"inputs: {len(flat)} events of flat features, but {len(image)} of pictures")
     self._check_shape(image.shape, None if mask is None else mask.shape)
     bad = np.isinf(image) if mask is None else np.isinf(image) & mask.reshape(len(image), *[1]*(image.ndim - mask.ndim), *mask.shape[1:])
     for i, *pixel in np.argwhere(bad)[:1].tolist(): raise DataError(f"inputs: pixel {tuple(pixel)} of event {i} is infinite, as {bad.sum()} in all are")
@@ -275,7 +277,7 @@ class Conv2dHead(AbsImageHead):
         act:str="relu", # Activation
         bn:bool=False, # Batch normalisation?
         bn_class:Callable[[int],nn.Module]|None=None, # Class of batch norms, e.g. `RunningBatchNorm2d`; None: torch's
-        pool:Sequence[str]|None=("mean", "max"), # What is taken of each channel, out of `POOLS`; None: all pixels, one after another
+        pool:str|Sequence[str]|None=("mean", "max"), # What is taken of each channel, out of `POOLS`; None: all pixels, one after another
         freeze:bool=False, # Let training change nothing?
         **base:Any, # Others of `AbsImageHead`, such as part or name
     ):

@@ -133,12 +133,13 @@ _CONVS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _NORMS = {1: MaskedBatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 def _get_conv(n_dim:int, in_c:int, out_c:int, kernel_sz:int, stride:int=1, groups:int=1, act:str="linear",
-              lookup_init:InitFn=lookup_normal_init, bias:bool=True)->nn.Module:
+              lookup_init:InitFn=lookup_normal_init, bias:bool=True, all_seen:bool=True)->nn.Module:
     "A convolution that keeps the number of places, but for its stride; raises `OptionError` for sizes that cannot be"
     for name, n in (("in_c", in_c), ("out_c", out_c), ("kernel_sz", kernel_sz), ("stride", stride)):
         if n < 1: raise OptionError(f"convolution: {name} must be at least 1, got {n}")
     if kernel_sz % 2 == 0: raise OptionError(f"convolution: kernel_sz must be odd, so that it has a middle, got {kernel_sz}")
-    if stride > kernel_sz > 1: raise OptionError(f"convolution: stride {stride} would jump over places, the kernel has {kernel_sz}")
+    if all_seen and stride > kernel_sz//2 + 1:
+        raise OptionError(f"convolution: stride {stride} would leave out places; with kernel_sz={kernel_sz} it is {kernel_sz//2 + 1} at most")
     conv = _CONVS[n_dim](in_c, out_c, kernel_sz, stride, kernel_sz//2, groups=groups, bias=bias)
     lookup_init(act, in_c//groups*kernel_sz**n_dim, out_c//groups*kernel_sz**n_dim)(conv.weight.data)
     if bias: nn.init.zeros_(conv.bias)
@@ -268,7 +269,7 @@ class Res1DBlock(AbsConvBlock):
         self.convs = nn.ModuleList(_get_conv(self.n_dim, *p, act=self.act, **kw) for p in plan)
         self.norms = nn.ModuleList(self._norm(p[0]) for p in plan) if self.bn else [None]*len(plan)
         self.acts, self.se = nn.ModuleList(self.lookup_act(self.act) for _ in plan), _get_se(self, out_c, se)
-        self.short = None if in_c == out_c and self.stride == 1 else _get_conv(self.n_dim, in_c, out_c, 1, self.stride, **kw)
+        self.short = None if in_c == out_c and self.stride == 1 else _get_conv(self.n_dim, in_c, out_c, 1, self.stride, all_seen=False, **kw)
         self.convs[-1].weight.data.mul_(scale)
 
     def forward(self, x, mask=None):
@@ -330,13 +331,13 @@ class AbsConv1dHead(AbsMatrixHead):
         feats_per_vec:Sequence[str], # Features of each object, in their order: the first channels
         act:str="relu", # Activation
         bn:bool=False, # Batch normalisation?
-        pool:Sequence[str]|None=("mean", "max"), # What is taken of each channel, out of `POOLS`; None: all places, one after another
+        pool:str|Sequence[str]|None=("mean", "max"), # What is taken of each channel, out of `POOLS`; None: all places, one after another
         layer_kargs:Mapping[str,Any]|None=None, # More options for `get_layers`
         freeze:bool=False, # Let training change nothing?
         **base:Any, # Others of `AbsMatrixHead`, such as vecs, n_obj or row_wise
     ):
         super().__init__(cont_feats, feats_per_vec, **base)
-        self.pool = None if pool is None else [choose(p, POOLS, "pool") for p in pool]
+        self.pool = None if pool is None else [choose(p, POOLS, "pool") for p in ([pool] if isinstance(pool, str) else pool)]
         if pool is not None and not self.pool: raise OptionError(f"{type(self).__name__}: pool is empty. Known: {', '.join(POOLS)}; None takes all places")
         if pool is None and self.n_obj is None: raise OptionError(f"{type(self).__name__}: without pooling, say how many places there are: n_obj")
         self.layers = nn.ModuleList(self.get_layers(self.n_fpv, act, bn, **(layer_kargs or {})))
@@ -397,9 +398,10 @@ class _End(AbsConvBlock):
         self.norm, self.f = self._norm(n), self.lookup_act(self.act)
     def forward(self, x, mask=None): return self.f(_normed(self.norm, x, mask))
 
-def _conv_layers(kinds:Mapping[str,type], kind:str, in_c:int, widths:Sequence[int], stride:int|Sequence[int], kernel_sz:int,
+def _conv_layers(kinds:Mapping[str,type], kind:str, in_c:int, widths:int|Sequence[int], stride:int|Sequence[int], kernel_sz:int,
                  se:int|None, groups:Mapping[str,int], end:type=_End, **kw)->list[nn.Module]:
     "Blocks of one kind"
+    if isinstance(widths, int): raise OptionError(f"convolutions: give the channels of each block, such as widths=[{widths}, {widths}], got {widths}")
     strides = [stride]*len(widths) if isinstance(stride, int) else list(stride)
     if not len(widths) or len(strides) != len(widths):
         raise OptionError(f"convolutions: give widths, one per block, and one stride or as many; got {len(widths)} widths, {len(strides)} strides")
@@ -426,7 +428,7 @@ class Conv1dHead(AbsConv1dHead):
         cardinality:int=4, # Number of its groups
         act:str="relu", # Activation
         bn:bool=False, # Batch normalisation, of the places that exist?
-        pool:Sequence[str]|None=("mean", "max"), # What is taken of each channel, out of `POOLS`; None: all places, one after another
+        pool:str|Sequence[str]|None=("mean", "max"), # What is taken of each channel, out of `POOLS`; None: all places, one after another
         freeze:bool=False, # Let training change nothing?
         **base:Any, # Others of `AbsMatrixHead`, such as vecs, n_obj or row_wise
     ):
