@@ -151,20 +151,26 @@ class _PairBlock:
     "Room for all pairs of `n` events in every layer (receiver, sender, event, feat), used again for the next events; `flat` has one row per pair"
     def __init__(self, act:nn.Module, r:Tensor, params:Sequence[Tensor], n:int, grad:bool):
         v, widths = len(r), [r.shape[-1], *map(len, params[1::2])]
-        self.z, self.g = ([r.new_empty(v, v, n, h) for h in widths] if wanted else [] for wanted in (True, grad))
-        self.flat, self.flat_g = [z.flatten(0, 2) for z in self.z], [g.flatten(0, 2) for g in self.g]
-        self.rows, self.act, self.n = [z.flatten(1) for z in self.z], act, n
-        self.weights, self.bias = [w.t() for w in params[::2]], [b.repeat(v*n) for b in params[1::2]]
+        self.z, self.act, self.n = [r.new_empty(v, v, n, h) for h in widths], act, n
+        self.flat, self.last = [z.flatten(0, 2) for z in self.z], self.z[-1]
+        self.g = [torch.empty_like(z) for z in self.flat[:-1]] if grad else []
+        self.own = self.last.diagonal(0, 0, 1)  # Pairs of an object with itself
+        self.layers = [(w.t(), b.repeat(v*n), z, to, to.view(v, -1)) for w, b, z, to in zip(params[::2], params[1::2], self.flat, self.flat[1:])]
 
     def fill(self, r:Tensor, s:Tensor)->list[Tensor]:
-        "What every layer but the last says of every pair, one row per pair; `z` of the last one is not yet activated"
+        "What every layer but the last says of every pair, one row per pair; `last` is not yet activated"
         torch.add(r.unsqueeze(1), s, out=self.z[0])
         es = []
-        for w, b, z, to, rows in zip(self.weights, self.bias, self.flat, self.flat[1:], self.rows[1:]):
+        for w, b, z, to, rows in self.layers:
             es.append(_act(self.act, z))
             torch.mm(es[-1], w, out=to)
             rows.add_(b)
         return es
+
+    def no_own(self, t:Tensor)->Tensor:
+        "Zero for pairs of an object with itself"
+        (self.own if t is self.last else t.diagonal(0, 0, 1)).zero_()
+        return t
 
 def _blocks(n:int, *ts:Tensor|None)->Any:
     "A few events of each tensor at a time; events are the second axis"
@@ -182,8 +188,7 @@ class _PairSum(torch.autograd.Function):
         for rb, sb, wb, ob in _blocks(n, r, s, wgt, out):
             if block is None or block.n != rb.shape[1]: block = _PairBlock(act, r, params, rb.shape[1], False)
             block.fill(rb, sb)
-            e = _act(act, block.z[-1])
-            e.diagonal(0, 0, 1).zero_()
+            e = block.no_own(_act(act, block.last))
             torch.sum(e if wb is None else e.mul_(wb), 1, out=ob)
         return out
 
@@ -195,14 +200,12 @@ class _PairSum(torch.autograd.Function):
         for rb, sb, wb, gb, grb, gsb in _blocks(ctx.n, r, s, wgt, g, gr, gs):
             if block is None or block.n != rb.shape[1]: block = _PairBlock(ctx.act, r, params, rb.shape[1], True)
             es = block.fill(rb, sb)
-            g_all = gb.unsqueeze(1).expand_as(block.g[-1]) if wb is None else torch.mul(gb.unsqueeze(1), wb, out=block.g[-1])
-            gz = _act_grad(ctx.act, block.z[-1], g_all, block.g[-1]).view_as(block.flat[-1])
-            gz.view_as(block.z[-1]).diagonal(0, 0, 1).zero_()
-            for i in range(len(es)-1, -1, -1):
+            g_all = gb.unsqueeze(1).expand_as(block.last) if wb is None else gb.unsqueeze(1)*wb
+            gz = block.no_own(_act_grad(ctx.act, block.last, g_all, block.last)).view_as(block.flat[-1])
+            for i in range(len(es)-1, -1, -1):  # Gradients take the room of what they are gradients of
                 gp[2*i].addmm_(gz.t(), es[i])
                 gp[2*i+1] += gz.sum(0)
-                torch.mm(gz, params[2*i], out=block.flat_g[i])
-                gz = _act_grad(ctx.act, block.flat[i], block.flat_g[i], block.flat_g[i])
+                gz = _act_grad(ctx.act, block.flat[i], torch.mm(gz, params[2*i], out=block.g[i]), block.flat[i])
             ge = gz.view_as(block.z[0])
             torch.sum(ge, 1, out=grb)
             torch.sum(ge, 0, out=gsb)

@@ -284,10 +284,10 @@ class FeatSubset(AbsHead):
     def get_out_size(self)->int: return self.inner.get_out_size()
 
     def forward(self,
-        x:Any # All features, shape (*model, event, feat): continuous ones, then codes; or a tuple that begins with them
+        x:Any # All features, shape (*model, event, feat): continuous ones, then codes; or a tuple or list that begins with them
     )->Float[Tensor,"*model event out"]: # What the inner head makes of those that are kept
         "Keep some columns, and hand them on"
-        return self.inner((self.select(x[0]), *x[1:]) if isinstance(x, tuple) else self.select(x))
+        return self.inner(self.select(x) if isinstance(x, Tensor) else (self.select(x[0]), *x[1:]))
 
 # %% ../../nbs/21_head.ipynb #4ba30dd9
 @patch
@@ -296,8 +296,11 @@ def check_inputs(
     x:Any, # Inputs of many events: an array, shape (event, feat), or a tuple that begins with one
 )->None:
     "All columns must be right, and what lies beside must suit the inner head; raises `ShapeError` or `DataError`"
-    AbsHead.check_inputs(self, x[0] if isinstance(x, tuple) else x)
-    if isinstance(x, tuple): self.inner.check_inputs((x[0][:, self.select.cols.cpu().numpy()], *x[1:]))
+    flat, rest = (x[0], x[1:]) if isinstance(x, tuple) else (x, ())
+    AbsHead.check_inputs(self, flat)
+    if not (rest or self.takes_objects): return
+    flat = flat[:, self.select.cols.cpu().numpy()]
+    self.inner.check_inputs((flat, *rest) if rest else flat)
 
 @patch
 def check_data(

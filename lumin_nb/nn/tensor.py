@@ -30,7 +30,7 @@ def _is_mark(t:Any)->bool:
     return "bool" in kind or "int" in kind and t.ndim == 1
 
 def split_parts(
-    x:tuple, # Inputs of a batch: flat features, then for each collection its objects or tensor, and perhaps its mask or offsets. Tensors, arrays or `Ragged`
+    x:tuple|list, # Inputs of a batch: flat features, then of each collection objects or a tensor, and perhaps a mask or offsets. Tensors, arrays or `Ragged`
 )->tuple[Any, list[tuple[Any, Any]]]: # Flat features, shape (event, feat), and each collection with its mask (bool), offsets (whole numbers) or None
     "Sort the parts of a batch; raises `ShapeError` for a part that is a table, such as a mask that is not boolean"
     flat, *rest = x
@@ -39,9 +39,10 @@ def split_parts(
         if out and out[-1][1] is None and _is_mark(t): out[-1] = (out[-1][0], t)
         else: out.append((t, None))
     for i, (t, mark) in enumerate(out, 1):
-        if getattr(t, "ndim", 3) < 3 and (mark is None or mark.ndim > 1):
+        jagged = mark is not None and mark.ndim == 1
+        if hasattr(t, "ndim") and (t.ndim != 2 if jagged else t.ndim < 3):
             raise ShapeError(f"inputs: part {i} has the shape {tuple(t.shape)}. Objects are (event, obj, feat), a mask must be boolean, "
-                             "offsets are whole numbers")
+                             "offsets are whole numbers behind values (obj, feat)")
     return flat, out
 
 # %% ../../nbs/24_tensor.ipynb #2059423a
@@ -75,7 +76,7 @@ class AbsMatrixHead(AbsHead):
         lookup_init:InitFn=lookup_normal_init, # How weights start
         lookup_act:Callable[[str],nn.Module]=lookup_act, # How a name becomes an activation
     ):
-        self.feats_per_vec, self.vecs = list(feats_per_vec), None if vecs is None else list(vecs)
+        self.feats_per_vec, self.vecs = ([n] if isinstance(n, str) else n if n is None else list(n) for n in (feats_per_vec, vecs))
         super().__init__(cont_feats, cat_embedder, lookup_init)
         self.n_obj = len(self.vecs) if n_obj is None and vecs is not None else n_obj
         self.row_wise, self.part, self.name, self.lookup_act = row_wise, part, name, lookup_act
@@ -205,7 +206,7 @@ def check_inputs(
     self:AbsMatrixHead,
     x:Any, # Inputs of many events as arrays or `Ragged`, in one of the forms that `forward` takes
 )->None:
-    "Raise `ShapeError` for shapes and masks that do not fit, `DataError` for what is not finite where an object exists"
+    "Raise `ShapeError` for shapes and masks that do not fit, `FeatureError` for other features, `DataError` for what is not finite where an object exists"
     if isinstance(x, np.ndarray) and x.ndim == 2 and self.cont_feats: return AbsHead.check_inputs(self, x)
     if isinstance(x, tuple) and len(x) == 1 and self.cont_feats: return AbsHead.check_inputs(self, x[0])
     kind, n_cols = type(self).__name__, self.n_cont_in
@@ -217,10 +218,17 @@ def check_inputs(
     objs, mask = parts[part]
     if flat is not None and len(flat) != len(objs): raise ShapeError(f"inputs: {len(flat)} events of flat features, but {len(objs)} of objects")
     shape = (len(objs), int(objs.counts.max(initial=0)), objs.values.shape[1]) if isinstance(objs, Ragged) else objs.shape
-    if isinstance(objs, Ragged): objs, mask = objs.values[None], None
+    if isinstance(objs, Ragged): self._same_names("inputs", "feats_per_vec", objs.feats); objs, mask = objs.values[None], None
     elif not self.row_wise and objs.ndim == 3: objs = objs.swapaxes(1, 2); shape = objs.shape
     self._check_shape(shape, None if mask is None else mask.shape)
     self._check_finite(objs, mask)
+
+@patch
+def _same_names(self:AbsMatrixHead, where:str, what:str, names:Sequence[str])->None:
+    "Features or objects must be those of the head, in its order"
+    if (mine := getattr(self, what)) is None or mine == list(names): return
+    need(mine, names, where, "feature of objects" if what == "feats_per_vec" else "object")
+    raise FeatureError(f"{where}: its {what} are {', '.join(names)}, and {type(self).__name__} was built for {', '.join(mine)}")
 
 @patch
 def _check_finite(self:AbsMatrixHead, x:np.ndarray, mask:np.ndarray|None)->None:
@@ -236,8 +244,9 @@ def _collections(fy:Any)->list[dict[str,Any]]:
     "What a file yields beside the flat features, in order: objects with names of their features, or a tensor with its shape"
     ragged = getattr(fy, "ragged", None)
     if names := [ragged] if isinstance(ragged, str) else list(ragged or ()):
-        n = getattr(fy, "_max_obj", None)
-        return [{"name": k, "feats_per_vec": list(fy.ragged_feats[k]), **({} if n is None else {"n_obj": n})} for k in names]
+        said = getattr(fy, "_max_obj", None)
+        places = dict(said) if isinstance(said, tuple) else {k: said for k in names}
+        return [{"name": k, "feats_per_vec": list(fy.ragged_feats[k]), **({} if (n := places.get(k)) is None else {"n_obj": n})} for k in names]
     if not getattr(fy, "yield_matrix", False): return []
     m = fy.matrix_feats
     if m.get("row_wise") is None: return [{"name": (m.get("vecs") or ["tensor"])[0], "shape": list(fy.matrix_shape)}]
@@ -267,9 +276,7 @@ def check_data(
     elif not self.row_wise: raise ShapeError(f"{fy.name}: its objects are rows, and {type(self).__name__} reads columns. Build the head with row_wise=True")
     if self.name not in ("obj", got.get("name", self.name)): raise FeatureError(f"{fy.name}: part {self.part} is '{got['name']}', not '{self.name}'")
     for what in ("feats_per_vec", "vecs"):
-        if (mine := getattr(self, what)) is None or what not in got or mine == got[what]: continue
-        need(mine, got[what], fy.name, "feature of objects" if what == "feats_per_vec" else "object")
-        raise FeatureError(f"{fy.name}: its {what} are {', '.join(got[what])}, and {type(self).__name__} was built for {', '.join(mine)}")
+        if what in got: self._same_names(fy.name, what, got[what])
 
 # %% ../../nbs/24_tensor.ipynb #735b1c53
 class LawError(LuminError):
@@ -298,7 +305,7 @@ def _stirred(net:nn.Module)->nn.Module:
 class _Trial:
     "A head that stands trial, and events for it"
     def __init__(self, head:AbsMatrixHead, n_obj:int):
-        self.name, self.head = type(head).__name__, _stirred(copy.deepcopy(head).double())
+        self.name, self.head = type(head).__name__, _stirred(copy.deepcopy(head).cpu().double())
         self.head.zero_grad(set_to_none=True)
         n = n_obj if head.n_obj is None else head.n_obj
         counts = torch.tensor([n, 0, min(1, n), n - 1, min(2, n), n, n//2, n])
@@ -311,11 +318,19 @@ class _Trial:
         if jagged: own = x[mask], torch.cat([mask.new_zeros(1), mask.sum(1)]).cumsum(0)
         else: own = (x if self.head.row_wise else x.transpose(1, 2), *([] if mask is None else [mask]))
         try: return self.used((flat, *before, *own))
-        except Exception as e: raise LawError(self.says("every event can be read", f"{n} events with {x.shape[1]} places raise {type(e).__name__}: {e}")) from e
+        except Exception as e:
+            how = f"{n} events with {x.shape[1]} places, made by toy_objects, raise {type(e).__name__} in {x.dtype}: {e}"
+            raise LawError(self.says("every event can be read", how)) from e
 
-    def same(self, law:str, how:str, want:Tensor, got:Tensor)->None:
-        "Outputs must agree"
+    def learnt(self)->Tensor:
+        "What the copy that was fed last remembers, such as running means"
+        return torch.cat([torch.zeros(1), *(b.flatten() for b in self.used.buffers() if b.is_floating_point())])
+
+    def same(self, law:str, how:str, want:Tensor, got:Tensor, state:Tensor|None=None)->None:
+        "Outputs must agree, and so must what was learnt from the events"
         if got.shape != want.shape: raise LawError(self.says(law, f"{how}, the output has the shape {tuple(got.shape)} instead of {tuple(want.shape)}"))
+        if state is not None and not torch.allclose(state, self.learnt(), 1e-6, 1e-7):
+            raise LawError(self.says(law, f"{how}, running statistics change"))
         diff = (got - want).detach().abs().flatten(1).amax(1).nan_to_num(torch.inf, torch.inf)
         if diff.max() <= 1e-7*(1 + want.detach().abs().max()): return
         raise LawError(self.says(law, f"{how}, event {int(diff.argmax())} changes by {float(diff.max()):.3g}"))
@@ -330,16 +345,17 @@ def _invariances(t:_Trial, mask:Tensor, train:bool, holes:bool, permutation:bool
     how = f" ({'training' if train else 'evaluation'}{', holes in the mask' if holes else ''})"
     off, feed = ~mask.unsqueeze(-1), lambda *a, **kw: t.feed(*a, train, **kw)
     x = t.x.masked_fill(off, 0.)
-    want = feed(x, mask)
+    want, state = feed(x, mask), t.learnt()
     if not want.isfinite().all(): raise LawError(t.says("finite outputs", "NaN or infinity for events with and without objects" + how))
-    if not torch.equal(want, feed(x, mask)): raise LawError(t.says("same input, same bits", "twice the same input gives two answers" + how))
+    if not torch.equal(want, feed(x, mask)):
+        raise LawError(t.says("same input, same bits", f"twice the same input gives two answers{how}. Only dropout of nn.Dropout modules is off here"))
     for what, junk in _JUNK.items():
-        t.same("padding may hold anything", f"with {what} in it{how}", want, feed(x.masked_fill(off, junk), mask))
+        t.same("padding may hold anything", f"with {what} in it{how}", want, feed(x.masked_fill(off, junk), mask), state)
     t.same("what is NaN does not exist", "without a mask" + how, want, feed(x.masked_fill(off, torch.nan), None))
     if not holes: t.same("jagged objects are the same", "as values and offsets" + how, want, feed(x, mask, jagged=True))
     if t.head.n_obj is None:
         one, all_there, pad = t.x[:, :1], mask.new_ones(len(x), 1), nn.functional.pad
-        t.same("more padding changes nothing", "with three places more" + how, want, feed(pad(x, (0, 0, 0, 3)), pad(mask, (0, 3))))
+        t.same("more padding changes nothing", "with three places more" + how, want, feed(pad(x, (0, 0, 0, 3)), pad(mask, (0, 3))), state)
         alone, beside = feed(one, all_there), feed(pad(one, (0, 0, 0, 3)), pad(all_there, (0, 3)))
         t.same("more padding changes nothing", "with three places beside one object" + how, alone, beside)
     if permutation:
@@ -356,6 +372,7 @@ def _numbers(t:_Trial, what:str, mask:Tensor, train:bool)->None:
     if out.shape[0] != len(x) or out.shape[-1] != size:
         raise LawError(t.says("output is (event, get_out_size())", f"{tuple(out.shape)} for {len(x)} events and get_out_size() {size}"))
     if not out.isfinite().all(): raise LawError(t.says("finite outputs", f"NaN or infinity for {how}"))
+    if not t.learnt().isfinite().all(): raise LawError(t.says("finite outputs", f"NaN or infinity in running statistics for {how}"))
     params = {k: p for k, p in t.used.named_parameters() if p.requires_grad}
     if out.requires_grad: (out*torch.randn_like(out)).sum().backward()
     for k, g in {"the input": x.grad, **{k: p.grad for k, p in params.items()}}.items():
@@ -366,14 +383,16 @@ def _numbers(t:_Trial, what:str, mask:Tensor, train:bool)->None:
 
 # %% ../../nbs/24_tensor.ipynb #e549cfc7
 def check_head(
-    head:AbsMatrixHead, # Any head over objects; it is not changed
+    head:AbsHead, # Any head over objects, a subclass of `AbsMatrixHead`; it is not changed
     n_obj:int=5, # Places for objects, if the head has no fixed number
     permutation:bool=True, # Shall the order of objects not matter?
     seed:int=0, # Of the events
     prefix:bool=True, # Do existing objects come first? False: holes in the mask are tried, too
 )->list[str]: # The laws that hold
-    "Try the laws that every head over objects keeps; raises `LawError` that names the first that is broken, and how"
-    with seeded(seed):
+    "Try the laws that every head over objects keeps; raises `LawError` that names the first that is broken, and how, `OptionError` for other heads"
+    if not isinstance(head, AbsMatrixHead):
+        raise OptionError(f"check_head: takes heads over objects, and {type(head).__name__} is none. Of a MultiHead try each of its matrix_heads")
+    with seeded(seed), torch.enable_grad():
         t = _Trial(head, n_obj)
         masks = [t.mask] if prefix else [t.mask, t.mask.flip(1) & (torch.rand(t.mask.shape) > .3)]
         for mask in masks:
@@ -492,7 +511,7 @@ class MultiHead(AbsHead):
     def _map_outputs(self)->dict[str,list[int]]: return _joined_map(self.heads)
     def get_out_size(self)->int: return sum(h.get_out_size() for h in self.heads)
     def forward(self,
-        x:Any, # Flat features (event, feat), or a tuple: flat features, then for each collection its objects or tensor, and perhaps a mask or offsets
+        x:Any, # Flat features (event, feat), or a tuple or list: flat features, then for each collection its objects or tensor, and perhaps a mask or offsets
     )->Float[Tensor,"event out"]: # Of the flat head, then of the others
         "Hand each head what it reads, and lay side by side what it makes of it"
         return torch.cat([h(self._part_of(i, x)) for i, h in enumerate(self.heads, self.flat_head is None)], -1)
@@ -519,8 +538,17 @@ def _fill(name:str|None, head:Any, i:int, n:int, have:list)->dict[str,Any]:
     at = names.index(*need(name, names, "MultiHead: the data", "objects")) if name is not None and any(names) else said.get("part", i)
     if have and at >= len(have): raise OptionError(f"MultiHead: head {i} has nothing to read. The data have {len(have)} collections beside the flat features")
     new = {"part": at, "name": name or ("obj" if n == 1 else f"obj_{at}"), **(have[at] if have else {})}
-    args = inspect.signature(getattr(head, "func", head).__init__).parameters
-    return {k: v for k, v in new.items() if k not in said and (k in args or any(p.kind is p.VAR_KEYWORD for p in args.values()))}
+    return {k: v for k, v in new.items() if k not in said}
+
+def _make(head:Any, kw:Mapping[str,Any])->AbsHead:
+    "A head of those arguments that it takes"
+    base = getattr(head, "func", head)
+    args = inspect.signature(base.__init__).parameters
+    kw = {k: v for k, v in kw.items() if k in args or any(p.kind is p.VAR_KEYWORD for p in args.values())}
+    given = {*kw, *getattr(head, "keywords", {})}
+    if "feats_per_vec" in args and "feats_per_vec" not in given and not getattr(head, "args", ()):
+        raise OptionError(f"MultiHead: {base.__name__} must know the features of its objects. Say feats_per_vec in a partial, or give MultiHead collections")
+    return head(**kw)
 
 # %% ../../nbs/24_tensor.ipynb #003a456f
 @patch
@@ -533,9 +561,10 @@ def _make_heads(self:MultiHead, matrix_head:Any, flat_head:Any, have:list)->None
     beside = [h for h, own in zip(heads, cells) if not own]
     new = iter([_fill(name, h, i, len(beside), have) for i, (name, h) in enumerate(beside)])
     said = [dict(cont_feats=own, cat_embedder=None, lookup_init=self.lookup_init) | ({} if own else next(new)) for own in cells]
-    self.matrix_heads = nn.ModuleList(h(**kw) for (_, h), kw in zip(heads, said))
+    self.matrix_heads = nn.ModuleList(_make(h, kw) for (_, h), kw in zip(heads, said))
     rest = [f for f in self.cont_feats if f not in claimed]
-    self.flat_head = flat_head(cont_feats=rest, cat_embedder=self.cat_embedder, lookup_init=self.lookup_init) if rest or self.cat_feats else None
+    flat = dict(cont_feats=rest, cat_embedder=self.cat_embedder, lookup_init=self.lookup_init)
+    self.flat_head = _make(flat_head, flat) if rest or self.cat_feats else None
     self._make_columns([rest + self.cat_feats, *cells])
 
 @patch
@@ -549,9 +578,12 @@ def _make_columns(self:MultiHead, cols:list[list[str]])->None:
 @patch
 def _part_of(self:MultiHead, i:int, x:Any)->Any:
     "What a head reads: its columns, all columns, or the objects"
-    flat, cols = x[0] if isinstance(x, tuple) else x, getattr(self, f"cols_{i}")
-    if cols is not None: return flat.index_select(1, cols)
-    return x if i else flat
+    flat, cols = x if isinstance(x, Tensor) else x[0], getattr(self, f"cols_{i}")
+    if i and cols is None: return x
+    if flat is None or flat.dim() != 2:
+        raise ShapeError(f"MultiHead: expected flat features (event, {self.n_cont_in + self.n_cat_in}), alone or before the objects, "
+                         f"got {None if flat is None else tuple(flat.shape)}")
+    return flat if cols is None else flat.index_select(1, cols)
 
 # %% ../../nbs/24_tensor.ipynb #fae44f6c
 def _joined_map(heads:Sequence[AbsHead])->dict[str,list[int]]:
