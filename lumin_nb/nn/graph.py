@@ -224,7 +224,7 @@ def _second(act:nn.Module, r:Tensor, s:Tensor, wgt:Tensor|None, params:Sequence[
 
 # %% ../../nbs/24c_graph.ipynb #ecbebf74
 class InteractionNet(AbsGraphFeatExtractor):
-    "A network of pairs, summed over senders, then a network of objects (arXiv:1612.00222); raises `OptionError` for edges that are none"
+    "A network of pairs, summed over senders, then a network of objects (arXiv:1612.00222); raises `OptionError` for unknown options and edges that are none"
     def __init__(self,
         n_fpv:int, # Features of an object
         intfunc_outs:Sequence[int], # Widths of the layers that see receiver and sender
@@ -233,12 +233,13 @@ class InteractionNet(AbsGraphFeatExtractor):
         bn:bool=False, # Batch normalisation, over the pairs and objects that exist?
         act:str="relu", # Activation
         edges:Sequence[Sequence[int]]|None=None, # Pairs (receiver, sender) of places; what is named twice counts twice. None: all different objects
+        agg:str="sum", # 'sum' over senders, or their 'mean', which learns faster where there are many
         **base:Any, # Options of `AbsGraphFeatExtractor`
     ):
         super().__init__(n_fpv, **base)
         self.fr = ObjMLP(2*n_fpv, intfunc_outs, act, do, bn, **self._how)
         self.fo = ObjMLP(n_fpv + self.fr.n_out, outfunc_outs, act, do, bn, **self._how)
-        self.n_out, self.edges = self.fo.n_out, None
+        self.n_out, self.edges, self.agg = self.fo.n_out, None, choose(agg, ("sum", "mean"), "InteractionNet: agg")
         if edges is None: return
         pairs = torch.as_tensor(edges)
         if pairs.dim() != 2 or pairs.shape[1] != 2 or pairs.is_floating_point() or (pairs < 0).any():
@@ -257,6 +258,7 @@ class InteractionNet(AbsGraphFeatExtractor):
         lin, xt, mt = self.fr.lins[0], x.transpose(0, 1).contiguous(), mask.t()
         r, s = nn.functional.linear(xt, lin.weight[:, :self.n_fpv], lin.bias), nn.functional.linear(xt, lin.weight[:, self.n_fpv:])
         total = self._sum_listed(r, s, mt) if self.edges is not None else self._sum_all(r, s, mt)
+        if self.agg == "mean": total = total/self._n_senders(mt).clamp(min=1).unsqueeze(-1)
         return _with_means(self.fo, x, None, mask, total.transpose(0, 1))
 
 # %% ../../nbs/24c_graph.ipynb #97e13456
@@ -279,6 +281,13 @@ def _with_means(net:ObjMLP, x:Tensor, mean:Tensor|None, mask:Tensor, *more:Tenso
         z = (z.addmm if torch.is_autocast_enabled(z.device.type) else z.addmm_)(y.flatten(0, 1), lin.weight[:, at:at+y.shape[-1]].t())
         at += y.shape[-1]
     return _rest(net, z, mask).unflatten(0, mask.shape)
+
+@patch
+def _n_senders(self:InteractionNet, mask:Tensor)->Tensor:
+    "How many objects each one hears, shape (obj, event)"
+    if self.edges is None: return mask.sum(0) - mask.long()
+    there = (mask[self.rec] & mask[self.sen])*self.times.unsqueeze(1)
+    return there.new_zeros(mask.shape).index_add(0, self.rec, there)
 
 @patch
 def _sum_listed(self:InteractionNet, r:Tensor, s:Tensor, mask:Tensor)->Tensor:
