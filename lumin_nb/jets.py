@@ -9,6 +9,8 @@ __all__ = ['JET_CLASSES', 'JET_LABELS', 'JETS_SHA256', 'PART_FEATS', 'SHAPES', '
 # %% ../nbs/06_jets.ipynb #8425d81a
 import math
 from collections.abc import Callable, Iterator
+from numbers import Integral
+from typing import Any
 
 import h5py
 import numpy as np
@@ -25,7 +27,8 @@ JETS_SHA256 = "60bfd1311c2f0021ea5028010920d377348c5b6e7e78be3dbc004a140e6dc5bc"
 
 # %% ../nbs/06_jets.ipynb #29aba5de
 _MASSES = {11: .000511, 13: .10566, 22: 0., 130: .49761, 211: .13957, 321: .49368, 2112: .93957, 2212: .93827}  # [GeV]
-_KINDS = {"is_photon": (22,), "is_charged_hadron": (211, 321, 2212), "is_neutral_hadron": (130, 2112), "is_electron": (11,), "is_muon": (13,)}
+_KINDS = {"is_photon": (22,), "is_charged_hadron": (211, 321, 2212), "is_neutral_hadron": (130, 2112),
+          "is_electron": (11,), "is_muon": (13,)}
 PART_FEATS = ("pt", "deta", "dphi", "e", "px", "py", "pz", "log_pt", "log_pt_rel", "dr", "charge", *_KINDS)
 
 def _particles(
@@ -46,18 +49,23 @@ def _particles(
     return np.stack(cols, 1).astype(np.float32)
 
 # %% ../nbs/06_jets.ipynb #6ba2c81d
+def _whole(n:Any)->bool: return isinstance(n, Integral) and not isinstance(n, bool)
+
 def _read_bundled()->tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     "Columns of the jets, and of their particles, of the file in the package"
-    with h5py.File(bundled("jets.h5")) as f: return tuple({k: d[()] for k, d in f[g].items()} for g in ("jets", "constituents"))
+    with h5py.File(bundled("jets.h5")) as f:
+        return tuple({k: d[()] for k, d in f[g].items()} for g in ("jets", "constituents"))
 
 def _read_full()->tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     "The same of the generator's 30,000 jets; raises `DataError` if they are nowhere"
     paths = [p for f in data_folders() if (p := f/"jets"/"jets_30000.parquet").is_file()]
-    if not paths: raise DataError("jets: source='full' needs jets_30000.parquet in the folder 'jets' below LUMIN_NB_DATA; "
-                                  f"looked in {', '.join(map(str, data_folders()))}. The package has 10,000 jets: source='bundled'")
+    if not paths:
+        raise DataError("jets: source='full' needs jets_30000.parquet in the folder 'jets' below LUMIN_NB_DATA; looked in "
+                        f"{', '.join(map(str, data_folders()))}. The package has 10,000 jets: source='bundled'")
     t = import_extra("pyarrow.parquet", "hep").read_table(paths[0])
     lists = [c for c in t.column_names if c.startswith("const_")]
-    parts = {c[6:]: Ragged.from_lists({c: t[c]}, [c], "float32" if str(t[c].type.value_type) == "float" else "int64") for c in lists}
+    kind = {c: "float32" if str(t[c].type.value_type) == "float" else "int64" for c in lists}
+    parts = {c[6:]: Ragged.from_lists({c: t[c]}, [c], kind[c]) for c in lists}
     cols = {c: t[c].to_numpy() for c in t.column_names if c not in lists}
     return cols, {k: r.values[:, 0] for k, r in parts.items()} | {"offsets": parts["pt"].offsets}
 
@@ -81,12 +89,13 @@ def jets(
     "Simulated jets and their particles, at particle level and without pile-up; raises `OptionError` for an impossible `n`"
     cols, c = {"bundled": _read_bundled, "full": _read_full}[choose(source, ("bundled", "full"), "source")]()
     have = len(cols["label"])
-    if n is not None and not 1 <= n <= have: raise OptionError(f"jets: n={n}, but there are {have} jets")
+    if n is not None and not (_whole(n) and 1 <= n <= have): raise OptionError(f"jets: n={n!r}, but there are {have} jets")
     cols = {k: x[:n].astype(np.int64) if x.dtype.kind == "i" else x[:n] for k, x in cols.items()}
     offsets = c.pop("offsets")[:len(cols["label"])+1].astype(np.int64)
     c, per = {k: x[:offsets[-1]] for k, x in c.items()}, np.diff(offsets)
     x = _particles(c, *(np.repeat(cols[f"jet_{k}"].astype(float), per) for k in ("eta", "phi", "pt")))
-    df, parts = pd.DataFrame(cols | {"fold_key": fold_key(cols["label"], cols["event"])}), Ragged(x, offsets, PART_FEATS)
+    parts = Ragged(x, offsets, PART_FEATS)
+    df = pd.DataFrame(cols | {"fold_key": fold_key(cols["label"], cols["event"])})
     return (pd.concat([df, jet_shapes(parts)], axis=1) if features else df), parts
 
 # %% ../nbs/06_jets.ipynb #0b43a98c
@@ -117,7 +126,8 @@ def _axes(
 )->list[np.ndarray]: # For 1, 2, ... axes: distance of each particle to each axis, shape (event, obj, n_axes)
     "Particles as axes: the best one, then the best one beside it, and each again while the others stay"
     out, at, ev = [], np.zeros((len(z), 0), int), np.arange(len(z))
-    to = lambda at: np.stack([d[ev, :, a] for a in at.T], 2) if at.shape[1] else np.full((*z.shape, 1), 1e3, z.dtype)
+    far = np.full((*z.shape, 1), 1e3, z.dtype)
+    to = lambda at: np.stack([d[ev, :, a] for a in at.T], 2) if at.shape[1] else far
     for k in range(n):
         at = np.column_stack([at, _cost(z, to(at).min(2), d, mask).argmin(1)])
         for j in list(range(k+1))*(rounds if k else 0):
@@ -138,6 +148,9 @@ def _ratio(a:np.ndarray, b:np.ndarray)->np.ndarray: # Shape (event,)
     return np.divide(a, b, out=np.zeros_like(a), where=b > 1e-12)
 
 # %% ../nbs/06_jets.ipynb #d2725a2f
+SHAPES = ("girth", "lha", "thrust", "ptd", "n_90", "ch_frac", "jet_charge", "e2", "c2", "d2",
+          "tau1", "tau21", "tau32", "m_pair")
+
 def _shapes(z:np.ndarray, x:dict[str, np.ndarray], mask:np.ndarray, r0:float)->dict[str, np.ndarray]:
     "The columns of `jet_shapes` for some jets"
     d, r = _distances(x), np.hypot(x["deta"], x["dphi"])/r0
@@ -147,18 +160,21 @@ def _shapes(z:np.ndarray, x:dict[str, np.ndarray], mask:np.ndarray, r0:float)->d
     axes = _axes(z, d, mask)
     taus = [weighted(to.min(2))/r0 for to in axes]
     n_90 = (np.cumsum(-np.sort(-z, 1), 1) < .9).sum(1) + 1
-    return {"girth": weighted(r), "lha": weighted(np.sqrt(r)), "thrust": weighted(r**2), "ptd": np.sqrt(weighted(z)), "n_90": np.minimum(n_90, mask.sum(1)),
-            "ch_frac": weighted(x["charge"] != 0), "jet_charge": (x["charge"]*np.sqrt(z)).sum(1), "e2": e2, "c2": _ratio(e3, e2**2), "d2": _ratio(e3, e2**3),
-            "tau1": taus[0], "tau21": _ratio(taus[1], taus[0]), "tau32": _ratio(taus[2], taus[1]), "m_pair": _subjet_mass(x, mask, axes[2])}
+    return {"girth": weighted(r), "lha": weighted(np.sqrt(r)), "thrust": weighted(r**2), "ptd": np.sqrt(weighted(z)),
+            "n_90": np.minimum(n_90, mask.sum(1)),
+            "ch_frac": weighted(x["charge"] != 0), "jet_charge": (x["charge"]*np.sqrt(z)).sum(1),
+            "e2": e2, "c2": _ratio(e3, e2**2), "d2": _ratio(e3, e2**3),
+            "tau1": taus[0], "tau21": _ratio(taus[1], taus[0]), "tau32": _ratio(taus[2], taus[1]),
+            "m_pair": _subjet_mass(x, mask, axes[2])}
 
 def jet_shapes(
-    parts:Ragged, # Particles of jets: `pt`, `deta`, `dphi` relative to the jet's axis, `px`, `py`, `pz`, `e`, `charge`; [GeV] and [rad]
+    parts:Ragged, # Particles with `pt`, `deta`, `dphi` (from the jet's axis), `px`, `py`, `pz`, `e` [GeV], `charge`
     r0:float=0.8, # Radius of the jets
-)->pd.DataFrame: # One row per jet; zero for a jet without particles, and ratios of which it is not known what they are
-    "What physicists compute from the particles of a jet, see the table above; raises `FeatureError` if a feature of particles is missing"
+)->pd.DataFrame: # One row per jet, columns `SHAPES`; zero for a jet without particles, and for 0/0
+    "What physicists compute from the particles of a jet, see above; raises `FeatureError` if a feature is missing"
     out = [_shapes(z, x, mask, r0) for z, x, mask in _blocks(parts)]
-    return pd.DataFrame({k: np.concatenate([o[k] for o in out]).astype(np.int64 if k == "n_90" else np.float32) for k in out[0]})
-SHAPES = ("girth", "lha", "thrust", "ptd", "n_90", "ch_frac", "jet_charge", "e2", "c2", "d2", "tau1", "tau21", "tau32", "m_pair")
+    kind = {k: np.int64 if k == "n_90" else np.float32 for k in SHAPES}
+    return pd.DataFrame({k: np.concatenate([o[k] for o in out]).astype(kind[k]) for k in SHAPES})
 
 # %% ../nbs/06_jets.ipynb #b7c059ed
 def jet_images(
@@ -171,9 +187,11 @@ def jet_images(
     normalise:bool=True, # As fractions of the jet's momentum? Else in [GeV]
 )->np.ndarray: # float32, shape (event, row, col)
     "Momentum in cells of the (η, φ) plane; raises `OptionError` for an impossible size"
-    if n_pix < 1 or not half_width > 0: raise OptionError(f"jet_images: {n_pix} pixels of half width {half_width}; give positive numbers")
+    if not _whole(n_pix) or n_pix < 1 or not half_width > 0:
+        raise OptionError(f"jet_images: {n_pix} pixels of half width {half_width}; give positive numbers")
     need(["pt", "deta", "dphi"], parts.feats, "jet_images: a particle")
-    w, xy, ev = parts.feat("pt").astype(float), np.stack([parts.feat("deta"), parts.feat("dphi")]).astype(float), parts.event
+    w, ev = parts.feat("pt").astype(float), parts.event
+    xy = np.stack([parts.feat("deta"), parts.feat("dphi")]).astype(float)
     total = np.bincount(ev, w, len(parts))
     mean = lambda v: np.divide(np.bincount(ev, w*v, len(parts)), total, out=np.zeros(len(parts)), where=total > 0)
     if centre: xy = xy - np.stack([mean(v) for v in xy])[:, ev]
@@ -229,8 +247,8 @@ def toy_calo(
     cell:tuple[float, float]=(2., .5), # Depth of a layer [X0], side of a cell [Molière radii]
 )->tuple[pd.DataFrame, np.ndarray]: # Table below; energy of each cell, float32, shape (event, layer, row, col) [GeV]
     "Showers in a toy calorimeter; raises `OptionError` for impossible sizes and energies"
-    if n < 1 or len(shape) != 3 or min(shape) < 1:
-        raise OptionError(f"toy_calo: {n} showers in {shape} cells; give 1 shower or more, and three positive numbers of cells")
+    if len(shape) != 3 or not all(_whole(k) and k > 0 for k in (n, *shape)):
+        raise OptionError(f"toy_calo: {n!r} showers in {shape} cells; give whole numbers above 0, three for the cells")
     if not (0 < energy[0] <= energy[1] and min(cell) > 0):
         raise OptionError(f"toy_calo: energies {energy}, cells {cell}; give a range of positive energies, and positive lengths")
     rng = make_rng(seed)

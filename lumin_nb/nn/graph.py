@@ -282,6 +282,7 @@ def _with_means(net:ObjMLP, x:Tensor, mean:Tensor|None, mask:Tensor, *more:Tenso
         at += y.shape[-1]
     return _rest(net, z, mask).unflatten(0, mask.shape)
 
+# %% ../../nbs/24c_graph.ipynb #64388e32
 @patch
 def _n_senders(self:InteractionNet, mask:Tensor)->Tensor:
     "How many objects each one hears, shape (obj, event)"
