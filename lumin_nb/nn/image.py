@@ -79,13 +79,13 @@ class _On2D:
         return super().forward(x)
 
 class Conv2DBlock(_On2D, Conv1DBlock):
-    "For images: convolution, activation, and batch norm and squeeze-excitation if asked for"
+    "For images: convolution, activation, and batch norm and squeeze-excitation if asked for; arguments are those of `Conv1DBlock`"
 
 class Res2DBlock(_On2D, Res1DBlock):
-    "For images: add what two convolutions make to what goes by"
+    "For images: add what two convolutions make to what goes by; arguments are those of `Res1DBlock`"
 
 class ResNeXt2DBlock(_On2D, ResNeXt1DBlock):
-    "For images: add what grouped convolutions make of fewer channels"
+    "For images: add what grouped convolutions make of fewer channels; arguments are those of `ResNeXt1DBlock`"
 
 # %% ../../nbs/24b_image.ipynb #e7b1cf9d
 class _On3D:
@@ -98,13 +98,13 @@ class _On3D:
         return super().forward(x)
 
 class Conv3DBlock(_On3D, Conv1DBlock):
-    "For volumes: convolution, activation, and batch norm and squeeze-excitation if asked for"
+    "For volumes: convolution, activation, and batch norm and squeeze-excitation if asked for; arguments are those of `Conv1DBlock`"
 
 class Res3DBlock(_On3D, Res1DBlock):
-    "For volumes: add what two convolutions make to what goes by"
+    "For volumes: add what two convolutions make to what goes by; arguments are those of `Res1DBlock`"
 
 class ResNeXt3DBlock(_On3D, ResNeXt1DBlock):
-    "For volumes: add what grouped convolutions make of fewer channels"
+    "For volumes: add what grouped convolutions make of fewer channels; arguments are those of `ResNeXt1DBlock`"
 
 # %% ../../nbs/24b_image.ipynb #326d6d1a
 class AbsImageHead(AbsHead):
