@@ -1709,6 +1709,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                               'lumin_nb.toy.htautau': ('toy.html#htautau', 'lumin_nb/toy.py'),
                               'lumin_nb.toy.list_sets': ('toy.html#list_sets', 'lumin_nb/toy.py'),
                               'lumin_nb.toy.load_set': ('toy.html#load_set', 'lumin_nb/toy.py'),
+                              'lumin_nb.toy.planted': ('toy.html#planted', 'lumin_nb/toy.py'),
                               'lumin_nb.toy.read_table': ('toy.html#read_table', 'lumin_nb/toy.py'),
                               'lumin_nb.toy.scale_classes': ('toy.html#scale_classes', 'lumin_nb/toy.py'),
                               'lumin_nb.toy.toy_events': ('toy.html#toy_events', 'lumin_nb/toy.py')},

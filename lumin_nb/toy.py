@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['HTAUTAU_PROCESSES', 'HTAUTAU_LABELS', 'HTAUTAU_SHA256', 'HIGGSML_SUMS', 'SETS', 'ADULT_COLUMNS', 'toy_events',
-           'gauss_mix', 'gauss_mix_score', 'gauss_mix_auc', 'bundled', 'htautau', 'scale_classes', 'DownloadError',
-           'check_file', 'download', 'PublicFile', 'DataSet', 'cache_folder', 'data_folders', 'find_set', 'fetch_set',
-           'add_set', 'load_set', 'list_sets', 'read_table']
+           'gauss_mix', 'gauss_mix_score', 'gauss_mix_auc', 'planted', 'bundled', 'htautau', 'scale_classes',
+           'DownloadError', 'check_file', 'download', 'PublicFile', 'DataSet', 'cache_folder', 'data_folders',
+           'find_set', 'fetch_set', 'add_set', 'load_set', 'list_sets', 'read_table']
 
 # %% ../nbs/01_toy.ipynb #aceba5ed
 import hashlib, math, os, ssl, zlib
@@ -84,6 +84,40 @@ def gauss_mix_auc(
 )->float: # Area under the ROC curve of `gauss_mix_score`, in any number of dimensions
     "The AUC that no classifier can beat"
     return .5 * (1 + math.erf(shift / 2))
+
+# %% ../nbs/01_toy.ipynb #2477b619
+_COPIES = (lambda x: np.exp(x), lambda x: -x, lambda x: np.arctan(2*x), lambda x: np.sinh(x))
+_DEPENDENT = (lambda x, y: x + y, lambda x, y: x - y, lambda x, y: np.hypot(x, y), lambda x, y: np.exp(.5*(x - .8*y)))
+
+def planted(
+    n:int=2000, # Number of events
+    n_info:int=4, # Informative features `x0`, `x1`, ...
+    n_copies:int=4, # Monotone copies of informative features in turn: `copy0`, ...
+    n_dep:int=3, # Functions of two neighbouring informative features: `dep0`, ...
+    n_noise:int=4, # Features that know nothing of the target: `noise0`, ...
+    objective:str="classification", # 'classification': `gen_target` 0 or 1; 'regression': a real number
+    signed:bool=False, # Give 15 % of the events a negative weight? Nothing else changes
+    seed:int|np.random.Generator|None=0, # Seed or generator
+)->tuple[pd.DataFrame, dict[str, tuple[str, tuple[str, ...]]]]: # Table, and by feature its role, with its parents
+    "Features with known worth in random order, `gen_target`, `gen_weight`, `gen_score`; raises `OptionError` for an unknown objective, or too few informative features"
+    choose(objective, ("classification", "regression"), "objective")
+    if n_info < 1 or n_dep and n_info < 2: raise OptionError(f"planted: n_info={n_info}, but copies need one informative feature, dependent ones two")
+    rng = make_rng(seed)
+    x = rng.normal(size=(n, n_info))
+    cols = {f"x{i}": x[:, i] for i in range(n_info)} | {f"copy{i}": _COPIES[i % 4](x[:, i % n_info]) for i in range(n_copies)}
+    cols |= {f"dep{i}": _DEPENDENT[i % 4](x[:, i % n_info], x[:, (i+1) % n_info]) for i in range(n_dep)}
+    cols |= {f"noise{i}": rng.normal(size=n) if i % 2 else rng.exponential(size=n) for i in range(n_noise)}
+    roles = {f: ("informative", ()) if f[0] == "x" else ("noise", ()) for f in cols}
+    roles |= {f"copy{i}": ("copy", (f"x{i % n_info}",)) for i in range(n_copies)}
+    roles |= {f"dep{i}": ("dependent", (f"x{i % n_info}", f"x{(i+1) % n_info}")) for i in range(n_dep)}
+    order = [list(cols)[i] for i in rng.permutation(len(cols))]
+    f = 2.5*(np.where(np.arange(n_info) % 2, x, x**2 - 1)*np.linspace(1., .6, n_info)).sum(1)/math.sqrt(n_info)
+    prob = 1/(1 + np.exp(-f))
+    targ = f + rng.normal(size=n) if objective == "regression" else (rng.random(n) < prob).astype(int)
+    wgt = rng.uniform(.5, 1.5, n)
+    if signed: wgt[rng.permutation(n)[:int(.15*n)]] *= -1
+    df = pd.DataFrame({c: cols[c] for c in order})
+    return df.assign(gen_target=targ, gen_weight=wgt, gen_score=f if objective == "regression" else prob), {c: roles[c] for c in order}
 
 # %% ../nbs/01_toy.ipynb #4eb01d37
 HTAUTAU_PROCESSES = ("ggH", "VBF", "Ztautau", "ttbar", "Wjets")  # In the order of the file's codes
