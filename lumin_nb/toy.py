@@ -99,7 +99,7 @@ def planted(
     signed:bool=False, # Give 15 % of the events a negative weight? Nothing else changes
     seed:int|np.random.Generator|None=0, # Seed or generator
 )->tuple[pd.DataFrame, dict[str, tuple[str, tuple[str, ...]]]]: # Table, and by feature its role, with its parents
-    "Features with known worth in random order, `gen_target`, `gen_weight`, `gen_score`; raises `OptionError` for an unknown objective, or too few informative features"
+    "Features of known worth in random order, `gen_target`, `gen_weight`, `gen_score`; raises `OptionError` if there can be no such table"
     choose(objective, ("classification", "regression"), "objective")
     if n_info < 1 or n_dep and n_info < 2: raise OptionError(f"planted: n_info={n_info}, but copies need one informative feature, dependent ones two")
     rng = make_rng(seed)
