@@ -551,6 +551,10 @@ def _collection(c:Any)->dict[str, Any]:
         what |= dict(values=_numbers(c.get_array()), clim=_numbers(c.get_clim()), cmap=c.get_cmap().name)
     return _named(c, **what)
 
+def _image(i:Any)->dict[str, Any]:
+    "What an image shows"
+    return _named(i, values=_numbers(i.get_array()), shape=list(i.get_array().shape), clim=_numbers(i.get_clim()), cmap=i.get_cmap().name)
+
 def _axis_of(ax:Axes, s:str)->dict[str, Any]:
     "Label, scale, limits and fixed tick labels of one axis"
     axis = getattr(ax, f"{s}axis")
@@ -570,7 +574,7 @@ def describe(
     return {"title": title, "x": _axis_of(ax, "x"), "y": _axis_of(ax, "y"), "legend": [t.get_text() for t in legend.get_texts()] if legend else [],
             "texts": [t.get_text() for t in ax.texts], "lines": [_line(l) for l in ax.lines], "patches": [_patch(p) for p in ax.patches],
             "collections": [_collection(c) for c in ax.collections], "bars": bars,
-            "images": [_named(i, values=_numbers(i.get_array()), shape=list(i.get_array().shape), clim=_numbers(i.get_clim()), cmap=i.get_cmap().name) for i in ax.images],
+            "images": [_image(i) for i in ax.images],
             "insets": [describe(a) for a in ax.child_axes if isinstance(a, Axes)]}
 
 # %% ../nbs/02_plot.ipynb #107c3677

@@ -1,8 +1,9 @@
 """What permutation importance costs: python experiments/benchmarks/importance.py [--venv FOLDER WITH LUMIN 0.9.1] [--profile]
 
 100,000 weighted events of 30 features in ten folds, one network of four layers of 100 neurons (and others, see --nets), one shuffle per feature and fold,
-one thread (or more, see --threads): ours by default, ours in float32 alone, and LUMIN 0.9.1 (from PyPI, in its own venv) with the same weights, in turns. CPU time
-of all processes is compared, since the machine may be shared, and wall-clock time. Asked for: at least 10 times less than LUMIN's, and the same values within errors.
+one thread (more with --threads): ours by default, ours in float32 alone, and LUMIN 0.9.1 (from PyPI, in its own venv) with the same weights,
+in turns. CPU time of all processes is compared, since the machine may be shared, and wall-clock time. Asked for: at least 10 times less than
+LUMIN's, and the same values within errors.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Planted truth: what filters and rankings of features keep, drop and rank last, over seeds, where the truth is known.
 
-python experiments/select/planted.py [--seeds 10] [--events 1500] [--objectives classification regression] [--unsigned] [--engine sklearn] [--out FILE.json]
+python experiments/select/planted.py [--seeds 10] [--first 0] [--functions mutual ...] [--events 1500]
+    [--objectives classification regression] [--unsigned] [--engine sklearn] [--out FILE.json]
 
 Data: `planted` of lumin_nb.toy: 4 informative features, 4 monotone copies, 3 functions of two others, 4 of noise; 15 % of the weights negative.
 'near' adds a noisy copy (noise of a tenth of the width) of every informative feature, so that the linear filter has something to train for.
@@ -8,6 +9,7 @@ Columns: copies = families (a feature and its monotone copies) of which more tha
 lost = informative features that no combination of what is kept carries, dep = functions of others that are left (of 3),
 loss = what forests lose on held-out events by going from all features to those kept (AUC or R2), with its paired error; these forests look at all features
 at every node (max_features=1), because otherwise a copy counts by being looked at more often, not by what it knows.
+pull = loss / its error (mean, worst, number of seeds above 2); near = pairs of a feature and its noisy copy that are both left (of 4).
 """
 
 import argparse
@@ -79,13 +81,13 @@ def one(n: int, objective: str, signed: bool, engine: str, seed: int, functions:
     feats = [f for f in roles if roles[f][0] != "near"]
     kw = {"objective": objective, "targ_name": "gen_target", "wgt_name": "gen_weight", "seed": seed, "engine": engine} | LIGHT
     judge = Judge(trn, held, objective, wgt_name="gen_weight", rf_params={"min_samples_leaf": 5, "max_features": 1.}, n_estimators=20, n_rfs=2, seed=seed + 1)
+    rank = kw | {"n_estimators": 40, "n_perms": 3, "retrain_on_import_feats": False}
     runs = {
         "linear": (feats, lambda fs: auto_filter_on_linear_correlation(trn, val, fs, n_rfs=3, **kw)),
         "linear, near": (list(roles), lambda fs: auto_filter_on_linear_correlation(trn, val, fs, n_rfs=3, **kw)),
         "mutual": (feats, lambda fs: auto_filter_on_mutual_dependence(trn, val, fs, n_rfs=3, n_samples=1500, **kw)),
-        "ranking": (feats, lambda fs: rf_rank_features(trn, val, train_feats=fs, n_rfs=3, importance_cut=-1., retrain_on_import_feats=False, **kw)),
-        "repeated": (feats, lambda fs: repeated_rf_rank_features(trn, val, n_reps=6, n_perms=2, min_frac_import=.6, train_feats=fs,
-                                                                retrain_on_import_feats=False, **kw)),
+        "ranking": (feats, lambda fs: rf_rank_features(trn, val, train_feats=fs, n_rfs=3, importance_cut=-1., **rank)),
+        "repeated": (feats, lambda fs: repeated_rf_rank_features(trn, val, n_reps=6, min_frac_import=.6, train_feats=fs, **rank)),
     }
     out = []
     for name in functions:
@@ -93,7 +95,8 @@ def one(n: int, objective: str, signed: bool, engine: str, seed: int, functions:
         start = time.process_time()
         got = run(fs)
         sec = time.process_time() - start
-        kept, order = (list(got[0]), got[1].Feature.tolist()) if isinstance(got, tuple) else (list(got), list(got) if name == "ranking" else None)
+        kept, order = list(got), list(got) if name == "ranking" else None
+        if isinstance(got, tuple): kept, order = list(got[0]), got[1].Feature.tolist()
         row = {"function": name, "objective": objective, "seed": seed} | verdict(kept, fs, roles, judge, judge.scorer) | {"seconds": sec}
         out.append(row | {"noise": above(order, roles) if order else None, "kept_names": kept, "order": order})
     return out
@@ -107,7 +110,8 @@ def report(rows: list[dict]) -> str:
         mean = round_unc(g.loss.mean(), np.sqrt((g.unc**2).sum())/len(g)) if (g.unc > 0).any() else "0"
         noise = int(g.noise.sum()) if "noise" in g and g.noise.notna().any() else "-"
         lines.append([name, objective, len(g), f"{g.kept.mean():.1f}", int(g.copies.sum()), int(g.lost.sum()), noise, f"{g.dep.mean():.1f}",
-                      int(g.near.sum()) if "near" in name else "-", mean, f"{g.pull.mean():.1f}", f"{g.pull.max():.1f}", int((g.pull > 2).sum()), f"{g.seconds.mean():.1f}"])
+                      int(g.near.sum()) if "near" in name else "-", mean, f"{g.pull.mean():.1f}", f"{g.pull.max():.1f}", int((g.pull > 2).sum()),
+                      f"{g.seconds.mean():.1f}"])
     cols = ["function", "objective", "seeds", "kept", "copies", "lost", "noise", "dep", "near", "mean loss", "mean pull", "worst pull", "> 2", "process s"]
     return pd.DataFrame(lines, columns=cols).to_string(index=False)
 

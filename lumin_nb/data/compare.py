@@ -116,7 +116,7 @@ def _numbers(
         cols = [f[name] for f in frames]
         if not all(pd.api.types.is_numeric_dtype(c) for c in cols):
             codes, known = pd.factorize(np.concatenate([c.astype(object).to_numpy() for c in cols]))
-            place = np.argsort(sorted(range(len(known)), key=lambda k: (type(known[k]).__name__, str(known[k]))))  # noqa: B023
+            place = np.argsort(sorted(range(len(known)), key=lambda k: (type(known[k]).__name__, str(known[k]))))
             codes = np.append(place, np.nan)[codes]  # -1 is a missing one
             cols = np.split(codes, np.cumsum([len(c) for c in cols])[:-1])
         for o, c in zip(out, cols): o[:, j] = c.to_numpy(float, na_value=np.nan) if hasattr(c, "to_numpy") else c

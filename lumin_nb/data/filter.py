@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import DataError, OptionError, ShapeError, child_seed, import_extra, make_rng, need, round_unc
-from .select import RF_SCAN, Judge, Selection, Verdict, _parallel, choose_rf_params, removal_table
+from .select import RF_SCAN, Judge, Selection, Verdict, _parallel, choose_rf_params, _refuse_saved, removal_table
 
 # %% ../../nbs/14a_filter.ipynb #a02ac1d2
 def _numbers(df:pd.DataFrame, where:str)->dict[str, np.ndarray]:
@@ -236,7 +236,8 @@ def _give_back(rm:_Removal)->None:
     while rm.gone:
         a, b = judge.scores([rm.first, rm.kept])
         loss, unc = judge.loss(rm.first, rm.kept, on="both")
-        rm.say(f"All removals, judged by other forests\n\n{removal_table({f'first {len(rm.first)}': a, f'last {len(rm.kept)}': b})}\nLoss {round_unc(loss, unc)}\n")
+        table = removal_table({f"first {len(rm.first)}": a, f"last {len(rm.kept)}": b})
+        rm.say(f"All removals, judged by other forests\n\n{table}\nLoss {round_unc(loss, unc)}\n")
         if loss <= rm.max_loss*unc: return
         more = {f: [g for g in rm.first if g in rm.kept or g == f] for f in rm.gone[-rm.n_at_once:]}
         judge.scores(more.values())
@@ -253,7 +254,6 @@ def _start(train_df:pd.DataFrame, val_df:pd.DataFrame, check_feats:Sequence[str]
         if d is None or not len(d): raise DataError(f"{where}: no events")
     for d, where in ((train_df, "train_df"), (val_df, "val_df")): need([*feats, targ, *([wgt] if wgt else [])], d.columns, where, "column")
     if not feats: raise OptionError("check_feats: empty, so there is nothing to filter")
-    if bad := [f for f in feats if not isinstance(f, str)]: raise OptionError(f"check_feats: {bad[0]!r} is no name; rename the columns to text")
     if bad := [f for f in feats if f in (targ, wgt)]: raise OptionError(f"check_feats: '{bad[0]}' is the target or the weight, not a feature")
     if not rule["max_loss"] >= 0 or rule["n_at_once"] < 1: raise OptionError(f"max_loss={rule['max_loss']}, n_at_once={rule['n_at_once']}: at least 0 and 1")
     copies = rank_copies(pd.concat([train_df[feats], val_df[feats]], ignore_index=True))
@@ -266,7 +266,8 @@ def _start(train_df:pd.DataFrame, val_df:pd.DataFrame, check_feats:Sequence[str]
     n, rate = len(train_df), judge["subsample_rate"]
     rows = slice(None) if rate is None else np.sort(make_rng(child_seed(judge["seed"], "tune")).permutation(n)[:max(1, int(rate*n))])
     keys, forest = ("n_estimators", "scorer", "engine", "n_jobs", "seed"), judge["rf_params"]
-    if forest is None: forest = {"max_features": [1.], "min_samples_leaf": RF_SCAN["min_samples_leaf"]} if optimise_rf else {"max_features": 1., "min_samples_leaf": 3}
+    if forest is None: forest = {"max_features": [1.], "min_samples_leaf": RF_SCAN["min_samples_leaf"] if optimise_rf else [3]}
+    if not optimise_rf and judge["rf_params"] is None: forest = {k: v[0] for k, v in forest.items()}
     params = choose_rf_params(train_df.iloc[rows], val_df, judge["objective"], rm.kept, targ, wgt, forest, optimise_rf, verbose=rule["verbose"],
                               **{k: judge[k] for k in keys})
     rm.judge = Judge(train_df, val_df, **judge | {"rf_params": params})
@@ -276,7 +277,7 @@ def _start(train_df:pd.DataFrame, val_df:pd.DataFrame, check_feats:Sequence[str]
 def _finish(rm:_Removal, savename:str|Path|None)->Selection:
     "Judge the whole, and hand over"
     _give_back(rm)
-    rm.say(f"{len(rm.kept)} features kept: {', '.join(rm.kept)}")
+    rm.say(f"{len(rm.kept)} features kept: {', '.join(map(str, rm.kept))}")
     decided, rm.step = {e["feature"] for e in rm.evidence}, 0
     for f in rm.kept:
         if f not in decided: rm.note(f, "kept", "not in question")
@@ -309,6 +310,7 @@ def auto_filter_on_linear_correlation(
     seed:int=0, # Seed of everything
 )->Selection: # Names of features to keep, in the order given, with the evidence
     "Drop features that follow others, one cluster after the other, as long as nothing is lost; raises `FeatureError`, `OptionError`, `DataError`"
+    _refuse_saved(savename)
     if not 0 <= corr_threshold <= 1: raise OptionError(f"corr_threshold: {corr_threshold}, but it lies between 0 and 1")
     judge = {"objective": objective, "targ_name": targ_name, "wgt_name": wgt_name, "strat_key": strat_key, "rf_params": rf_params, "n_estimators": n_estimators,
              "n_rfs": n_rfs, "subsample_rate": subsample_rate, "scorer": scorer, "engine": engine, "n_jobs": n_jobs, "seed": seed}
@@ -364,6 +366,7 @@ def auto_filter_on_mutual_dependence(
     seed:int=0, # Seed of everything
 )->Selection: # Names of features to keep, in the order given, with the evidence
     "Drop features that are functions of the others, as long as nothing is lost; raises `FeatureError`, `OptionError`, `DataError`"
+    _refuse_saved(savename)
     if not 0 <= md_threshold <= 1: raise OptionError(f"md_threshold: {md_threshold}, but it lies between 0 and 1")
     judge = {"objective": objective, "targ_name": targ_name, "wgt_name": wgt_name, "strat_key": strat_key, "rf_params": rf_params, "n_estimators": n_estimators,
              "n_rfs": n_rfs, "subsample_rate": subsample_rate, "scorer": scorer, "engine": engine, "n_jobs": n_jobs, "seed": seed}

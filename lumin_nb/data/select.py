@@ -142,24 +142,28 @@ class Forest:
         _positive(n_estimators=n_estimators)
         self.classes, self.trees, self.edges, self.feats, self.n_feat = None, [], None, None, None
 
-    def _n_drawn(self, n:int)->int:
-        "How many events are drawn for a tree"
-        m = self.max_samples
-        return n if m is None else max(1, round(m*n) if isinstance(m, float) else m)
+# %% ../../nbs/14_select.ipynb #09656032
+@patch
+def _n_drawn(self:Forest, n:int)->int:
+    "How many events are drawn for a tree"
+    m = self.max_samples
+    return n if m is None else max(1, round(m*n) if isinstance(m, float) else m)
 
-    def _bag(self, k:int, n:int)->np.ndarray:
-        "How often each event is drawn for tree `k`, shape (event,)"
-        if not self.bootstrap: return np.ones(n)
-        return np.bincount(make_rng(child_seed(self.seed, "bag", k)).integers(n, size=self._n_drawn(n)), minlength=n)
+@patch
+def _bag(self:Forest, k:int, n:int)->np.ndarray:
+    "How often each event is drawn for tree `k`, shape (event,)"
+    if not self.bootstrap: return np.ones(n)
+    return np.bincount(make_rng(child_seed(self.seed, "bag", k)).integers(n, size=self._n_drawn(n)), minlength=n)
 
-    def _coded(self, X:Any)->np.ndarray:
-        "Codes of an array or frame, shape (event, feat)"
-        if self.n_feat is None: raise DataError("forest: it has not been fitted")
-        if isinstance(X, pd.DataFrame): X = X[need(self.feats, X.columns, "frame")] if self.feats else X
-        X = _values(X)
-        if X.shape[1] != self.n_feat: raise ShapeError(f"features: {X.shape[1]}, but the forest was grown on {self.n_feat}")
-        if not self.n_bins: return np.asarray(X, np.float32)
-        return np.stack([_codes(x, e) for x, e in zip(X.T.astype(float), self.edges, strict=True)]).T
+@patch
+def _coded(self:Forest, X:Any)->np.ndarray:
+    "Codes of an array or frame, shape (event, feat)"
+    if self.n_feat is None: raise DataError("forest: it has not been fitted")
+    if isinstance(X, pd.DataFrame): X = X[need(self.feats, X.columns, "frame")] if self.feats else X
+    X = _values(X)
+    if X.shape[1] != self.n_feat: raise ShapeError(f"features: {X.shape[1]}, but the forest was grown on {self.n_feat}")
+    if not self.n_bins: return np.asarray(X, np.float32)
+    return np.stack([_codes(x, e) for x, e in zip(X.T.astype(float), self.edges, strict=True)]).T
 
 # %% ../../nbs/14_select.ipynb #d563d3a4
 @patch
@@ -422,7 +426,7 @@ class Judge:
         n_estimators:int=40, # Trees per forest, unless `rf_params` says it
         n_rfs:int=5, # Forests per set
         subsample_rate:float|None=None, # Share of the training events that a forest is given; None for all
-        scorer:str|Callable|None=None, # 'auc', 'accuracy', 'ams', 'r2', 'rmse', or scorer(predict, df), higher better; None, and out of bag with a function: 'auc', 'r2'
+        scorer:str|Callable|None=None, # 'auc', 'accuracy', 'ams', 'r2', 'rmse', or scorer(predict, df), higher better; None for 'auc', 'r2'
         engine:str="sklearn", # 'sklearn' or 'lightgbm'
         n_jobs:int|None=None, # Forests grown at once; the results do not depend on it
         seed:int|None=0, # Seed of everything; None for fresh entropy
@@ -692,15 +696,16 @@ def get_opt_rf_params(
     return best, rf
 
 # %% ../../nbs/14_select.ipynb #07a2755d
-def _deviations(t:_Tree, X:np.ndarray, perm:np.ndarray)->tuple[np.ndarray, np.ndarray, np.ndarray]:
-    "Leaf of every event, and event x feature with the node to which the permuted feature sends it first"
-    flat, n_feat, seen = X.reshape(-1), X.shape[1], np.zeros(X.size, bool)
+def _deviations(t:_Tree, X:np.ndarray, perm:np.ndarray, family:np.ndarray)->tuple[np.ndarray, np.ndarray, np.ndarray]:
+    "Leaf of every event, and event x family with the node to which the permuted family sends it first"
+    flat, n_feat, n = X.reshape(-1), X.shape[1], family.max() + 1
+    seen = np.zeros(len(X)*n, bool)
     node, event, starts = np.zeros(len(X), np.int64), np.arange(len(X)) if t.left[0] >= 0 else np.arange(0), []
     while len(event):
         at = node[event]
         f = t.feature[at].astype(np.int64)
         go, other = t.goes_left(at, flat[event*n_feat + f]), t.goes_left(at, flat[perm[event]*n_feat + f])
-        key, off = event*n_feat + f, go != other
+        key, off = event*n + family[f], go != other
         off[off] = ~seen[key[off]]
         seen[key[off]] = True
         starts.append((key[off], np.where(other, t.left[at], t.right[at])[off]))
@@ -709,45 +714,47 @@ def _deviations(t:_Tree, X:np.ndarray, perm:np.ndarray)->tuple[np.ndarray, np.nd
     key, to = (np.concatenate(x) for x in zip(*starts, strict=True)) if starts else (np.arange(0), np.arange(0))
     return node, key, to
 
-def _permuted_change(t:_Tree, X:np.ndarray, perm:np.ndarray, change:np.ndarray, scale:float)->None:
-    "Add to `change`, shape (feat, event, out), what permuting each feature alone does to a tree's answer"
-    leaf, key, to = _deviations(t, X, perm)
+def _permuted_change(t:_Tree, X:np.ndarray, perm:np.ndarray, change:np.ndarray, scale:float, family:np.ndarray)->None:
+    "Add to `change`, shape (feat, event, out), what permuting each family of features alone does to a tree's answer"
+    leaf, key, to = _deviations(t, X, perm, family)
     n_feat, flat = X.shape[1], X.reshape(-1)
-    event, feat = key//n_feat, key % n_feat
+    event, own = key//len(change), key % len(change)
     walk = np.flatnonzero(t.left[to] >= 0)
     while len(walk):
         at, e = to[walk], event[walk]
         f = t.feature[at].astype(np.int64)
-        go = t.goes_left(at, flat[np.where(f == feat[walk], perm[e], e)*n_feat + f])
+        go = t.goes_left(at, flat[np.where(family[f] == own[walk], perm[e], e)*n_feat + f])
         to[walk] = at = np.where(go, t.left[at], t.right[at])
         walk = walk[t.left[at] >= 0]
-    change[feat, event, t.out] += (scale*(t.value[to] - t.value[leaf[event]])).astype(np.float32)
+    change[own, event, t.out] += (scale*(t.value[to] - t.value[leaf[event]])).astype(np.float32)
 
 # %% ../../nbs/14_select.ipynb #2c5e8cc5
 def _permute_forest(rf:Forest, X:np.ndarray, y:np.ndarray, w:np.ndarray, score:Callable, n_perms:int, seed:int|None,
-                    influence:bool=True)->tuple[float, np.ndarray, np.ndarray]:
+                    influence:bool=True, family:np.ndarray|None=None)->tuple[float, np.ndarray, np.ndarray]:
     "Score of a forest; its loss by permutation and feature, shape (pulse, feat); mean influence of events on the loss, shape (feat, event), or nothing"
     _positive(n_perms=n_perms)
     X, trees = np.ascontiguousarray(X), rf.tree_arrays()
+    family = np.arange(X.shape[1]) if family is None else family
+    n = family.max() + 1
     digits = 6 if rf.classes is not None else 16  # What is equal stays equal: a sum of changes is right to rounding only, and ties count in the AUC
     pred = rf._predict_coded(X)
     top, phi = score(pred.round(digits), y, w)
-    loss, mean = np.zeros((n_perms, X.shape[1])), np.zeros((X.shape[1], len(X) if influence else 0), np.float32)
+    loss, mean = np.zeros((n_perms, n)), np.zeros((n, len(X) if influence else 0), np.float32)
     for i in range(n_perms):
-        perm, change = make_rng(child_seed(seed, "perm", i)).permutation(len(X)), np.zeros((X.shape[1], len(X), rf.n_out), np.float32)
-        for t in trees: _permuted_change(t, X, perm, change, 1/rf.n_estimators)
-        for j in range(X.shape[1]):
+        perm, change = make_rng(child_seed(seed, "perm", i)).permutation(len(X)), np.zeros((n, len(X), rf.n_out), np.float32)
+        for t in trees: _permuted_change(t, X, perm, change, 1/rf.n_estimators, family)
+        for j in range(n):
             c = change[j].reshape(pred.shape)
             if not c.any(): continue  # No tree asks for it
             s, p = score((pred + c).round(digits), y, w)
             loss[i, j] = top - s
             if influence: mean[j] += (phi - p)/n_perms
-    return top, loss, mean
+    return top, loss[:, family], mean[family]
 
-def _with(df:pd.DataFrame, feat:str, x:np.ndarray)->pd.DataFrame:
-    "A frame with another column; its own is left as it is"
+def _with(df:pd.DataFrame, feats:Sequence[str], perm:np.ndarray)->pd.DataFrame:
+    "A frame with columns permuted; its own are left as they are"
     df = df.copy(deep=False)
-    df[feat] = x
+    for f in feats: df[f] = df[f].to_numpy()[perm]
     return df
 
 def _importance_frame(feats:Sequence[str], losses:Sequence[np.ndarray], influence:np.ndarray)->pd.DataFrame:
@@ -786,24 +793,26 @@ def get_rf_feat_importance(
     for i in range(n_perms):
         perm = make_rng(child_seed(seed, "perm", i)).permutation(len(inputs))
         for j, c in enumerate(names):
-            s, p = score(predict(_with(inputs, c, inputs[c].to_numpy()[perm])), y, w)
+            s, p = score(predict(_with(inputs, [c], perm)), y, w)
             loss[i, j], influence[j] = top - s, influence[j] + (phi - p)/n_perms
     return _importance_frame(names, [loss], influence)
 
 # %% ../../nbs/14_select.ipynb #38cb8a5f
 @patch
-def _permute_frames(self:Judge, rf:Forest, feats:Sequence[str], df:pd.DataFrame, n_perms:int, seed:int|None)->tuple[float, np.ndarray, np.ndarray]:
+def _permute_frames(self:Judge, rf:Forest, feats:Sequence[str], df:pd.DataFrame, n_perms:int, seed:int|None,
+                    family:np.ndarray)->tuple[float, np.ndarray, np.ndarray]:
     "As `_permute_forest`, for a scorer of frames; its influence is left to the spread of permutations and forests"
     _positive(n_perms=n_perms)
     predict = lambda d: rf._predict_coded(np.ascontiguousarray(self.coder.matrix(d, feats)))
-    top, loss = float(self.scorer(predict, df)), np.zeros((n_perms, len(feats)))
+    top, loss = float(self.scorer(predict, df)), np.zeros((n_perms, family.max() + 1))
     for i in range(n_perms):
         perm = make_rng(child_seed(seed, "perm", i)).permutation(len(df))
-        for j, f in enumerate(feats): loss[i, j] = top - self.scorer(predict, _with(df, f, df[f].to_numpy()[perm]))
-    return top, loss, np.zeros((len(feats), 1))
+        for j in range(loss.shape[1]): loss[i, j] = top - self.scorer(predict, _with(df, [feats[k] for k in np.flatnonzero(family == j)], perm))
+    return top, loss[:, family], np.zeros((len(feats), 1))
 
 @patch
-def _rank_one(self:Judge, feats:tuple[str, ...], k:int, rep:int|None, n_perms:int, n_rows:int|None, resample_val:bool)->dict[str, Any]:
+def _rank_one(self:Judge, feats:tuple[str, ...], family:np.ndarray, k:int, rep:int|None, n_perms:int, n_rows:int|None,
+              resample_val:bool)->dict[str, Any]:
     "Importances from one forest, of a repetition if there are any: then events are drawn with replacement"
     keys = ("subsample", k) if rep is None else ("repetition", rep)
     rows, y, w = self._rows(self.train_df, self.subsample_rate if rep is None else self.subsample_rate or 1., rep is not None, *keys)
@@ -813,11 +822,14 @@ def _rank_one(self:Judge, feats:tuple[str, ...], k:int, rep:int|None, n_perms:in
         pick = np.sort(make_rng(child_seed(self.seed, "rows", rep or 0)).permutation(len(at))[:n_rows])
         at, yv, wv = at[pick], yv[pick], wv[pick]
     seed = child_seed(self.seed, "permutations", rep or 0, k)
-    if callable(self.scorer): top, loss, phi = self._permute_frames(rf, feats, self.val_df.iloc[at], n_perms, seed)
-    else: top, loss, phi = _permute_forest(rf, self.coder.matrix(self.val_df, feats, at), yv, wv, self.named[self.scorer], n_perms, seed, rep is None)
+    if callable(self.scorer): top, loss, phi = self._permute_frames(rf, feats, self.val_df.iloc[at], n_perms, seed, family)
+    else:
+        X = self.coder.matrix(self.val_df, feats, at)
+        top, loss, phi = _permute_forest(rf, X, yv, wv, self.named[self.scorer], n_perms, seed, rep is None, family)
     out = {"top": top, "loss": loss, "influence": phi}
     return out if rep is not None else out | self._assess(rf, feats, rows, y, w)
 
+# %% ../../nbs/14_select.ipynb #13b0c9e1
 @patch
 def _ready(self:Judge, feats:Sequence[str])->tuple[str, ...]:
     "Features in the order of the frame, with codes for both frames; raises `FeatureError`, `DataError`"
@@ -829,17 +841,32 @@ def _ready(self:Judge, feats:Sequence[str])->tuple[str, ...]:
     return feats
 
 @patch
+def _families(self:Judge, feats:Sequence[str])->tuple[np.ndarray, list[str]]:
+    "Number of each feature's family, shape (feat,): those in the same order of rank, or the reverse; and the others' names"
+    keys = []
+    for f in feats:
+        c = self.coder.matrix(self.train_df, [f])[:, 0]
+        if not self.coder.n_bins: c = np.where(np.isnan(c), np.nan, np.unique(c, return_inverse=True)[1])
+        low, high = (np.nanmin(c), np.nanmax(c)) if not np.isnan(c).all() else (0., 0.)
+        keys.append(min(np.nan_to_num(x, nan=-1.).astype(np.int32).tobytes() for x in (c - low, high - c)))
+    number = {k: i for i, k in enumerate(dict.fromkeys(keys))}
+    family = np.array([number[k] for k in keys])
+    return family, [", ".join(str(feats[j]) for j in np.flatnonzero(family == family[i]) if j != i) for i in range(len(feats))]
+
+@patch
 def importances(self:Judge,
     feats:Sequence[str], # Features to rank
     n_perms:int=3, # Permutations of each feature per forest
     n_rows:int|None=None, # Validation events to permute; None for all
-)->pd.DataFrame: # Columns Feature, Importance (loss of score), Uncertainty; the most important first
-    "Importance by permutation on the validation events; the score of the whole set is known then"
+)->pd.DataFrame: # Columns Feature, Importance (loss of score), Uncertainty, Copies (permuted with it); the most important first
+    "Importance by permutation on the validation events, of copies together; the score of the whole set is known then"
     feats = self._ready(feats)
-    got = _parallel(self._rank_one, [(feats, k, None, n_perms, n_rows, False) for k in range(self.n_rfs)], self.n_jobs, "ranking")
+    family, others = self._families(feats)
+    got = _parallel(self._rank_one, [(feats, family, k, None, n_perms, n_rows, False) for k in range(self.n_rfs)], self.n_jobs, "ranking")
     self.n_fits += len(got)
     self.cache.setdefault(frozenset(feats), _verdict(got))
-    return _importance_frame(feats, [g["loss"] for g in got], np.mean([g["influence"] for g in got], axis=0))
+    imp = _importance_frame(feats, [g["loss"] for g in got], np.mean([g["influence"] for g in got], axis=0))
+    return imp.assign(Copies=imp.Feature.map(dict(zip(feats, others, strict=True))))
 
 # %% ../../nbs/14_select.ipynb #48a7a94b
 def choose_rf_params(
@@ -873,8 +900,10 @@ def _keep(imp:pd.DataFrame, cut:float)->np.ndarray:
 def _rank_rows(imp:pd.DataFrame, top:float, cut:float, keep:np.ndarray)->list[dict]:
     "Evidence of a ranking"
     return [dict(step=i+1, feature=f, score_with=top, score_without=top - v, unc=u, decision="kept" if k else "dropped",
-                 reason=f"importance {_pm(v, u)} is {'at least' if v >= cut else 'below'} {cut:g}" if v else "no tree asks for it")
-            for i, (f, v, u, k) in enumerate(zip(imp.Feature, imp.Importance, imp.Uncertainty, keep, strict=True))]
+                 reason=(f"importance {_pm(v, u)} is {'at least' if v >= cut else 'below'} {cut:g}" if v else "no tree asks for it") + _shared(c))
+            for i, (f, v, u, c, k) in enumerate(zip(imp.Feature, imp.Importance, imp.Uncertainty, imp.Copies, keep, strict=True))]
+
+def _shared(copies:str)->str: return f", permuted with {copies}" if copies else ""
 
 def _first(lines:list[str], n:int)->list[str]:
     "The first lines of a text, and how many there are more"
@@ -883,7 +912,8 @@ def _first(lines:list[str], n:int)->list[str]:
 def _rank_trail(imp:pd.DataFrame, keep:np.ndarray, n_max:int)->str:
     "A ranking as text"
     n = max(7, *(len(str(f)) for f in imp.Feature))
-    rows = [f"{str(f).ljust(n)}   {_pm(v, u)}{'' if k else '   dropped'}" for f, v, u, k in zip(imp.Feature, imp.Importance, imp.Uncertainty, keep, strict=True)]
+    rows = [f"{str(f).ljust(n)}   {_pm(v, u)}{'' if k else '   dropped'}"
+            for f, v, u, k in zip(imp.Feature, imp.Importance, imp.Uncertainty, keep, strict=True)]
     return "\n".join([f"{'Feature'.ljust(n)}   Importance", *_first(rows, n_max), "", f"{keep.sum()} of {len(rows)} features kept"])
 
 # %% ../../nbs/14_select.ipynb #4ca35e41
@@ -969,7 +999,7 @@ def repeated_rf_rank_features(
     engine:str="sklearn", # 'sklearn' or 'lightgbm'
     n_jobs:int|None=None, # Forests grown at once; None for `n_threads`; the results do not depend on it
     seed:int|None=0, # Seed of everything
-)->tuple[Selection, pd.DataFrame]: # What is kept, and Feature, N_Selections, Fractional_Selection, Importance, Uncertainty; the most frequent first
+)->tuple[Selection, pd.DataFrame]: # What is kept, and Feature, N_Selections, Fractional_Selection, Importance, Uncertainty, Copies; the most frequent first
     "Rank features on events drawn anew, again and again, and keep those that are important often enough; raises `OptionError`"
     _positive(n_reps=n_reps)
     _refuse_saved(savename)
@@ -984,20 +1014,22 @@ def repeated_rf_rank_features(
 def _repeat(judge:Judge, feats:Sequence[str], n_reps:int, cut:float, n_perms:int, n_rows:int|None, resample_val:bool)->tuple[pd.DataFrame, float]:
     "How often features are important, the most frequent first, and the mean score of all"
     feats = judge._ready(feats)
-    jobs = [(feats, k, r, n_perms, n_rows, resample_val) for r in range(n_reps) for k in range(judge.n_rfs)]
+    family, others = judge._families(feats)
+    jobs = [(feats, family, k, r, n_perms, n_rows, resample_val) for r in range(n_reps) for k in range(judge.n_rfs)]
     got = _parallel(judge._rank_one, jobs, judge.n_jobs, "repetitions")
     judge.n_fits += len(jobs)
     imp = np.array([g["loss"].mean(0) for g in got]).reshape(n_reps, judge.n_rfs, -1).mean(1)
     n = ((imp >= cut) & (imp != 0)).sum(0)
     unc = imp.std(0, ddof=1) if n_reps > 1 else np.full(len(feats), np.nan)  # Draws are bootstraps: their spread is the error
-    df = pd.DataFrame({"Feature": feats, "N_Selections": n, "Fractional_Selection": n/n_reps, "Importance": imp.mean(0), "Uncertainty": unc})
+    df = pd.DataFrame({"Feature": feats, "N_Selections": n, "Fractional_Selection": n/n_reps, "Importance": imp.mean(0), "Uncertainty": unc, "Copies": others})
     return df.sort_values(["N_Selections", "Importance"], ascending=False, kind="stable", ignore_index=True), float(np.mean([g["top"] for g in got]))
 
 def _frequent(table:pd.DataFrame, top:float, n_reps:int, least:float, n_max:int)->Selection:
     "The features that are important often enough"
     keep = (table.Fractional_Selection >= least - 1e-12).to_numpy()
     rows = [dict(step=i+1, feature=t.Feature, score_with=top, score_without=top - t.Importance, unc=t.Uncertainty, decision="kept" if k else "dropped",
-                 reason=f"important in {t.N_Selections} of {n_reps} repetitions") for i, (t, k) in enumerate(zip(table.itertuples(), keep, strict=True))]
+                 reason=f"important in {t.N_Selections} of {n_reps} repetitions" + _shared(t.Copies))
+            for i, (t, k) in enumerate(zip(table.itertuples(), keep, strict=True))]
     n = max(7, *(len(str(f)) for f in table.Feature))
     text = [f"{str(t.Feature).ljust(n)}   {t.N_Selections:>10}   {t.Fractional_Selection:.2f}{'' if k else '   dropped'}"
             for t, k in zip(table.itertuples(), keep, strict=True)]
@@ -1053,6 +1085,7 @@ def signal_uncertainty(
     known = info[0, 0] - (info[0, 1:] @ np.linalg.solve(info[1:, 1:], info[1:, 0]) if len(shifts) else 0.)
     return 1/math.sqrt(known) if known > 0 else math.inf
 
+# %% ../../nbs/14_select.ipynb #5c8a5d2d
 def _score_edges(pred:np.ndarray, sig:np.ndarray, w:np.ndarray, bins:int)->np.ndarray:
     "Inner edges of bins that hold equal shares of events, signal and background counting alike, shape (bin,)"
     for c, on in (("signal", sig), ("background", ~sig)): _total(w[on], f"uncertainty_scorer: {c}")

@@ -269,10 +269,9 @@ class _Chain:
         "Take up the events of a fold, shape (event, feat), and look up the vectors of its categories"
         x = torch.from_numpy(np.array(x, np.float32)).to(self.device)
         with _evaluating(self.net.net): x = x if self.head is None else self.head(x)
-        self.x = x
-        if self.dtype != x.dtype:
-            self.x = torch.zeros(len(x), self.layers[0][0].shape[0], dtype=self.dtype, device=self.device)
-            self.x[:, :x.shape[1]], self.x[:, x.shape[1]] = x, 1
+        plain = self.dtype == x.dtype
+        self.x = x if plain else torch.zeros(len(x), self.layers[0][0].shape[0], dtype=self.dtype, device=self.device)
+        if not plain: self.x[:, :x.shape[1]], self.x[:, x.shape[1]] = x, 1
         self.cols, self.at = self.x.T.contiguous(), [[i] for i in range(x.shape[1])] if self.head is None else [*self.head.feat_map.values()]
 
     @torch.no_grad()
