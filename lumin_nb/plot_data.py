@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .core import DataError, ShapeError, choose, make_rng, need, round_unc, to_np
-from .plot import PALETTE, binned, bulk_edges, moments, plot_score, plot_stack
+from .plot import PALETTE, _axis, _colours, binned, bulk_edges, moments, plot_score, plot_stack
 
 # %% ../nbs/02a_plot_data.ipynb #0677bb92
 def panels(
@@ -104,7 +104,7 @@ def plot_ratio(
     reach = 1.25*np.abs(inside - middle).max(initial=max(.1 if kind == "ratio" else 1.2, np.median(half)))
     reach = max(min(reach, 1.) if kind == "ratio" else reach, 0 if first else ax.get_ylim()[1] - middle)
     ax.set(xlim=edges[[0, -1]], ylim=(middle - reach, middle + reach), ylabel=ylabel or kind.capitalize())
-    if name: ax.set_xlabel(f"{name} [{unit}]" if unit else name)
+    if name: ax.set_xlabel(_axis(name, unit))
     return ax
 
 # %% ../nbs/02a_plot_data.ipynb #49c9fdfb
@@ -133,8 +133,7 @@ def plot_binary_sample_feat(
     edges = bulk_edges([x], bins, (0., 100.)) if isinstance(bins, (int, np.integer)) else to_np(bins)
     back.sort(key=lambda s: np.abs(w[(sample == s) & (targ == 0)].sum()))
     w = w/np.where(targ == 0, w[(targ == 0) & np.isfinite(x)].sum() or 1., 1.) if density else w
-    free = [c for c in PALETTE if c not in (colours or {}).values()]
-    cols = {s: free[i % len(free)] for i, s in enumerate(s for s in [*back, *sig] if s not in (colours or {}))} | dict(colours or {})
+    cols = _colours([*back, *sig], colours)
     for a in (ax, _inset(ax, zoom)) if zoom else (ax,):
         _sample_stack(a, x, sample, targ, w, (back, sig), edges, density, factor, cols, name, unit, log)
     if zoom: _finish_inset(ax, zoom)
@@ -272,8 +271,7 @@ def plot_kdes_from_bs(
     ax, data = ax or plt.gca(), data if isinstance(data, Mapping) else {"": data}
     need(list(data), data if wgts is None else wgts, "wgts", kind="class")
     ends = bulk_edges(list(data.values()), 1, (.5, 99.5))[[0, -1]].astype(float)
-    at, free = np.linspace(*(ends + np.array([-.08, .08])*np.ptp(ends)), n_points), [c for c in PALETTE if c not in (colours or {}).values()]
-    cols = {k: free[i % len(free)] for i, k in enumerate(k for k in data if k not in (colours or {}))} | dict(colours or {})
+    at, cols = np.linspace(*(ends + np.array([-.08, .08])*np.ptp(ends)), n_points), _colours(list(data), colours)
     for k, x in data.items():
         w = None if wgts is None else wgts[k]
         y, err = kde(x, at, w, width, n_bootstrap, seed)
@@ -281,7 +279,7 @@ def plot_kdes_from_bs(
         text = f"$\\mu$ = {round_unc(mu, d_mu)}, $\\sigma$ = {round_unc(sigma, d_sigma)}" if show_moments else ""
         if n_bootstrap > 1: ax.fill_between(at, y - err, y + err, color=cols[k], alpha=.3, lw=0)
         ax.plot(at, y, color=cols[k], lw=1.5, label=": ".join(t for t in (str(k), text) if t))
-    ax.set(xlabel=f"{name} [{unit}]" if unit else name, ylabel=f"Density [1/{unit}]" if unit else "Density", xlim=at[[0, -1]])
+    ax.set(xlabel=_axis(name, unit), ylabel=f"Density [1/{unit}]" if unit else "Density", xlim=at[[0, -1]])
     if ax.get_ylim()[0] > -.02*ax.get_ylim()[1]: ax.set_ylim(bottom=0)
     if len(data) > 1 or any(data) or show_moments: ax.legend(loc="lower left", bbox_to_anchor=(0, 1))
     return ax

@@ -17,7 +17,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 
 from .core import DataError, ShapeError, import_extra, need, to_np
-from .plot import PALETTE
+from .plot import PALETTE, _axis, _colours
 
 # %% ../nbs/02b_plot_rank.ipynb #3d9039eb
 def own_axes(
@@ -72,8 +72,7 @@ def plot_importance(
     order = np.argsort(-np.where(np.isfinite(values), values, -np.inf), kind="stable")[:n_max]
     n, ax = len(order), own_axes(ax, 6., .24*min(n_max, len(names)) + 1.)
     kinds = list(dict.fromkeys(roles[k] for k in need(names, roles, "roles"))) if roles else []
-    free = [c for c in PALETTE if c not in (colours or {}).values()]
-    colours = {k: free[i % len(free)] for i, k in enumerate(k for k in kinds if k not in (colours or {}))} | dict(colours or {})
+    colours = _colours(kinds, colours)
     cols = [colours[roles[names[i]]] if roles else PALETTE[0] for i in order]
     ax.barh(np.arange(n), values[order], color=cols, height=.72, alpha=.85)
     if errs is not None: ax.errorbar(values[order], np.arange(n), xerr=errs[order], fmt="none", ecolor=".25", elinewidth=1, capsize=2)
@@ -217,7 +216,7 @@ def plot_partial(
         ticks = np.percentile(rug[np.isfinite(rug)], np.arange(1, 100, 2))
         ax.plot(ticks, np.full(len(ticks), .012), "|", color=".4", ms=6, mew=.8, transform=ax.get_xaxis_transform(), gid="rug")
         ax.set_xlim(at.min(), at.max())
-    ax.set(xlabel=f"{name} [{unit}]" if unit else name, ylabel=ylabel)
+    ax.set(xlabel=_axis(name, unit), ylabel=ylabel)
     if label: ax.legend()
     return ax
 
